@@ -1,0 +1,113 @@
+//! One request to the admin interface of a host.
+
+use crate::os::Os;
+use crate::os::clock::timeout;
+use crate::os::task;
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The largest answer that is read: a log request may return all lines that are kept.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens there.
+    #[error(
+        "no host answers at {address}; is it running? (`bookshop-host run`, or give another --admin)"
+    )]
+    Connect {
+        /// The address.
+        address: SocketAddr,
+        /// The reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The answer did not come in time.
+    #[error("the host at {address} did not answer within {} ms", .after.as_millis())]
+    Timeout {
+        /// The address.
+        address: SocketAddr,
+        /// The time waited.
+        after: Duration,
+    },
+    /// What listens there is no admin interface, or it went away in the middle.
+    #[error("the answer of {address} cannot be read: {reason}; is it the admin address of a host?")]
+    Protocol {
+        /// The address.
+        address: SocketAddr,
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// Sends a request and reads the answer. A body makes it a POST.
+///
+/// # Errors
+/// See [`ClientError`]. An answer with an error status is an answer.
+pub async fn request(
+    os: &Os,
+    address: SocketAddr,
+    path: &str,
+    body: Option<&Value>,
+    within: Duration,
+) -> Result<(StatusCode, Value), ClientError> {
+    timeout(os.clock.as_ref(), within, exchange(os, address, path, body))
+        .await
+        .map_err(|_| ClientError::Timeout {
+            address,
+            after: within,
+        })?
+}
+
+async fn exchange(
+    os: &Os,
+    address: SocketAddr,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<(StatusCode, Value), ClientError> {
+    let protocol = |reason: String| ClientError::Protocol { address, reason };
+    let stream = os
+        .network
+        .connect(address)
+        .await
+        .map_err(|source| ClientError::Connect { address, source })?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| protocol(error.to_string()))?;
+    // Drives the connection; ends with this function.
+    let _connection = task::spawn(async move { drop(connection.await) });
+    let builder = Request::builder()
+        .method(if body.is_some() {
+            Method::POST
+        } else {
+            Method::GET
+        })
+        .uri(path)
+        .header(header::HOST, address.to_string());
+    let request = match body {
+        Some(body) => builder
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body.to_string()))),
+        None => builder.body(Full::default()),
+    };
+    let request = request.map_err(|error| protocol(error.to_string()))?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| protocol(error.to_string()))?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+        .collect()
+        .await
+        .map_err(|error| protocol(error.to_string()))?
+        .to_bytes();
+    let value = serde_json::from_slice(&body).map_err(|error| protocol(error.to_string()))?;
+    Ok((status, value))
+}

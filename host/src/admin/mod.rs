@@ -1,0 +1,57 @@
+//! The admin interface of a host: what `bookshop-host status`, `logs`, `call`, `stop` and the others talk to.
+//!
+//! JSON over HTTP/1.1 below `/v1/`, on loopback only. [`server`] speaks the protocol, the others do the work.
+
+use crate::config::{Config, HostName};
+use crate::dispatch::Dispatch;
+use crate::os::Os;
+use crate::parent::Parent;
+use crate::services::Services;
+use crate::supervisor::Supervisor;
+use crate::telemetry::Log;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub mod call;
+pub mod client;
+pub mod server;
+pub mod status;
+
+/// Everything the admin interface works on.
+pub struct Admin {
+    /// The whole configuration.
+    pub config: Arc<Config>,
+    /// This host.
+    pub host: HostName,
+    /// Its services.
+    pub services: Arc<Services>,
+    /// Stops and starts services.
+    pub supervisor: Supervisor,
+    /// Carries out calls.
+    pub dispatch: Arc<dyn Dispatch>,
+    /// Stops and starts hosts.
+    pub parent: Parent,
+    /// The log.
+    pub log: Log,
+    /// When the host started, on its monotonic clock.
+    pub started: Duration,
+    /// The outside.
+    pub os: Os,
+}
+
+/// Why a request to the admin interface failed, in the form it is answered with.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The request makes no sense: 400.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such thing: 404.
+    #[error("{0}")]
+    NotFound(String),
+    /// It cannot be done as things are: 409.
+    #[error("{0}")]
+    Refused(String),
+    /// The call that was asked for failed: 502, with the code of the failure.
+    #[error(transparent)]
+    Call(#[from] crate::call_error::CallError),
+}

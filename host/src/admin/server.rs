@@ -1,0 +1,271 @@
+//! The HTTP side of the admin interface.
+//!
+//! A page in somebody's browser can send requests to loopback too, so a POST must say `application/json` (which a page cannot
+//! without asking first, and the asking is never answered), and the `Host` must be an address, not a name that could be made to point here.
+
+use crate::admin::{Admin, AdminError, call, status};
+use crate::os::network::{TcpListener, TcpStream};
+use crate::os::task::{self, Task};
+use crate::parent::HostRequest;
+use crate::supervisor::{SupervisorError, chain};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Connections served at once; a person and a few scripts.
+const CONNECTIONS_MAX: usize = 64;
+/// The largest request: arguments of a call, as text.
+const BODY_BYTES_MAX: usize = 16 << 20;
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Lines returned at once unless the request says less.
+const LOG_LINES_MAX: usize = 10_000;
+/// Longest wait for a new log line; a follower asks again.
+const LOG_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How often a waiting log request looks for new lines.
+const LOG_POLL: Duration = Duration::from_millis(50);
+
+/// Serves the admin interface until `stopped`, and the requests under way then to their end.
+pub async fn serve(admin: Arc<Admin>, listener: TcpListener, mut stopped: watch::Receiver<bool>) {
+    let mut open: Vec<Task<()>> = Vec::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stop| *stop) => break,
+            accepted = listener.accept() => accepted,
+        };
+        open.retain(|task| !task.is_finished());
+        // Beyond the bound a connection is closed at once: an operator sees that, and can ask again.
+        if let Ok((stream, _)) = accepted
+            && open.len() < CONNECTIONS_MAX
+        {
+            let admin = Arc::clone(&admin);
+            open.push(task::spawn(connection(
+                Arc::clone(&admin),
+                stream,
+                stopped.clone(),
+            )));
+        }
+    }
+    for task in open {
+        // A connection that panicked is as closed as any other.
+        let _ = task.await;
+    }
+}
+
+async fn connection(admin: Arc<Admin>, stream: TcpStream, mut stopped: watch::Receiver<bool>) {
+    let service = service_fn(move |request| {
+        let admin = Arc::clone(&admin);
+        async move { Ok::<_, Infallible>(answer(&admin, request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    // Clients that go away in the middle have nobody left to tell.
+    tokio::select! {
+        biased;
+        _ = &mut connection => return,
+        _ = stopped.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+async fn answer(admin: &Admin, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (status, value) = match route(admin, request).await {
+        Ok(value) => (StatusCode::OK, value),
+        Err(error) => {
+            let (status, code) = match &error {
+                AdminError::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
+                AdminError::NotFound(_) => (StatusCode::NOT_FOUND, "not-found"),
+                AdminError::Refused(_) => (StatusCode::CONFLICT, "refused"),
+                AdminError::Call(error) => (StatusCode::BAD_GATEWAY, error.code()),
+            };
+            (
+                status,
+                json!({ "error": { "code": code, "message": chain(&error) } }),
+            )
+        }
+    };
+    let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+async fn route(admin: &Admin, request: Request<Incoming>) -> Result<Value, AdminError> {
+    check_origin(&request)?;
+    let (path, query) = (
+        request.uri().path().to_owned(),
+        query(request.uri().query().unwrap_or_default()),
+    );
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    match (request.method(), segments.as_slice()) {
+        (&Method::GET, ["v1", "status"])
+            if query.get("scope").is_some_and(|scope| scope == "host") =>
+        {
+            Ok(json!(status::own(admin)))
+        }
+        (&Method::GET, ["v1", "status"]) => Ok(status::cluster(admin).await),
+        (&Method::GET, ["v1", "logs"]) => logs(admin, &query).await,
+        (&Method::POST, ["v1", "call"]) => call::call(admin, body(request).await?).await,
+        (&Method::POST, ["v1", "services", name, "stop"]) => {
+            admin
+                .supervisor
+                .stop(name)
+                .await
+                .map_err(supervisor_error)?;
+            Ok(json!({ "message": format!("service {name} is stopped on host {}", admin.host) }))
+        }
+        (&Method::POST, ["v1", "services", name, "start"]) => {
+            admin
+                .supervisor
+                .start(name)
+                .await
+                .map_err(supervisor_error)?;
+            Ok(json!({ "message": format!("service {name} runs on host {}", admin.host) }))
+        }
+        (&Method::POST, ["v1", "hosts", name, "stop"]) => {
+            host_request(admin, HostRequest::Stop((*name).to_owned())).await
+        }
+        (&Method::POST, ["v1", "hosts", name, "start"]) => {
+            host_request(admin, HostRequest::Start((*name).to_owned())).await
+        }
+        (method, _) => Err(AdminError::NotFound(format!("there is no {method} {path}"))),
+    }
+}
+
+async fn host_request(admin: &Admin, request: HostRequest) -> Result<Value, AdminError> {
+    let message = admin
+        .parent
+        .request(request)
+        .await
+        .map_err(|error| AdminError::Refused(error.to_string()))?;
+    Ok(json!({ "message": message }))
+}
+
+fn supervisor_error(error: SupervisorError) -> AdminError {
+    match error {
+        SupervisorError::Unknown(_) => AdminError::NotFound(error.to_string()),
+        SupervisorError::Elsewhere(_)
+        | SupervisorError::Failed { .. }
+        | SupervisorError::DrainTimeout(_)
+        | SupervisorError::Stopping => AdminError::Refused(error.to_string()),
+    }
+}
+
+fn check_origin(request: &Request<Incoming>) -> Result<(), AdminError> {
+    let header = |name: header::HeaderName| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    let host = header(header::HOST);
+    if !(is_address(host) || host.split(':').next() == Some("localhost")) {
+        return Err(AdminError::Invalid(format!(
+            "the Host header {host:?} is not an address; the admin interface answers to addresses and to localhost"
+        )));
+    }
+    let is_json = header(header::CONTENT_TYPE)
+        .split(';')
+        .next()
+        .is_some_and(|media| media.trim() == "application/json");
+    if request.method() != Method::GET && !is_json {
+        return Err(AdminError::Invalid(
+            "a POST to the admin interface needs the header Content-Type: application/json".into(),
+        ));
+    }
+    Ok(())
+}
+
+fn is_address(host: &str) -> bool {
+    host.parse::<SocketAddr>().is_ok()
+        || host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>()
+            .is_ok()
+}
+
+async fn body<T: serde::de::DeserializeOwned>(request: Request<Incoming>) -> Result<T, AdminError> {
+    let bytes = Limited::new(request.into_body(), BODY_BYTES_MAX)
+        .collect()
+        .await
+        .map_err(|error| AdminError::Invalid(format!("cannot read the request: {error}")))?
+        .to_bytes();
+    serde_json::from_slice(&bytes).map_err(|error| {
+        AdminError::Invalid(format!("the request is not what is expected here: {error}"))
+    })
+}
+
+/// Parameters of a query. Values are numbers and names, so nothing needs decoding.
+fn query(text: &str) -> BTreeMap<String, String> {
+    text.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// Lines after a sequence number; waits for the first one if it is asked to.
+async fn logs(admin: &Admin, query: &BTreeMap<String, String>) -> Result<Value, AdminError> {
+    let number = |key: &str| match query.get(key) {
+        None => Ok(None),
+        Some(text) => text
+            .parse::<u64>()
+            .map(Some)
+            .map_err(|_| AdminError::Invalid(format!("{key}={text} is not a whole number"))),
+    };
+    let service = query.get("service").map(String::as_str);
+    if let Some(service) = service
+        && service != "host"
+        && admin.services.find(service).is_none()
+    {
+        return Err(AdminError::NotFound(format!(
+            "no service {service} in the configuration"
+        )));
+    }
+    let (after, limit) = (
+        number("after")?.unwrap_or(0),
+        number("limit")?
+            .and_then(|limit| usize::try_from(limit).ok())
+            .unwrap_or(LOG_LINES_MAX)
+            .min(LOG_LINES_MAX),
+    );
+    let wait = Duration::from_millis(number("wait_ms")?.unwrap_or(0)).min(LOG_WAIT_MAX);
+    let until = admin.os.clock.monotonic() + wait;
+    loop {
+        {
+            let ring = admin.log.lock();
+            let lines = ring.after(after, limit, |line| {
+                service.is_none_or(|service| line.service.as_deref().unwrap_or("host") == service)
+            });
+            if !lines.is_empty() || admin.os.clock.monotonic() >= until {
+                // A cut-off answer goes on where it ended; a complete one goes on after everything that was looked at.
+                let next = if lines.len() == limit {
+                    lines.last().map_or(after, |line| line.sequence)
+                } else {
+                    ring.last_sequence()
+                };
+                return Ok(json!({ "lines": lines, "next": next }));
+            }
+        }
+        crate::os::clock::sleep(admin.os.clock.as_ref(), LOG_POLL).await;
+    }
+}

@@ -1,0 +1,232 @@
+//! `GET /v1/status`: hosts and services of the cluster, added up over all hosts that answer.
+
+use crate::admin::{Admin, client};
+use crate::os::process;
+use crate::parent::HostStatus;
+use crate::services::{Slot, State};
+use crate::telemetry::FiguresSnapshot;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long another host may take to say how it is.
+const PEER_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// One host's own part, which the host that was asked adds up.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HostPart {
+    host: HostStatus,
+    services: Vec<ServicePart>,
+}
+
+/// A service on one host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServicePart {
+    name: String,
+    kind: String,
+    state: String,
+    reason: Option<String>,
+    version: Option<VersionPart>,
+    /// Calls under way.
+    running: u32,
+    /// Calls waiting for their turn.
+    waiting: u32,
+    figures: FiguresSnapshot,
+}
+
+/// A version as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionPart {
+    digest: String,
+    ordinal: u32,
+}
+
+/// This host's own part.
+#[must_use]
+pub fn own(admin: &Admin) -> HostPart {
+    let uptime = admin.os.clock.monotonic().saturating_sub(admin.started);
+    HostPart {
+        host: HostStatus {
+            name: admin.host.to_string(),
+            state: "running".into(),
+            pid: Some(process::id()),
+            uptime_s: Some(uptime.as_secs()),
+        },
+        services: admin.services.iter().map(service).collect(),
+    }
+}
+
+fn service(slot: &Slot) -> ServicePart {
+    let state = slot.state();
+    let (kind, version) = match &*state {
+        State::Running(version) => (
+            version.kind(),
+            Some(VersionPart {
+                digest: version.digest.clone(),
+                ordinal: version.ordinal,
+            }),
+        ),
+        State::Elsewhere
+        | State::Starting
+        | State::Stopped
+        | State::Failed { .. }
+        | State::Stopping => (
+            if slot.service.config.http.is_some() {
+                "http"
+            } else {
+                "service"
+            },
+            None,
+        ),
+    };
+    let reason = match &*state {
+        State::Failed { reason } => Some(reason.clone()),
+        State::Elsewhere
+        | State::Starting
+        | State::Running(_)
+        | State::Stopped
+        | State::Stopping => None,
+    };
+    ServicePart {
+        name: slot.service.name.to_string(),
+        kind: kind.into(),
+        state: state.name().into(),
+        reason,
+        version,
+        running: slot.admission.running(),
+        waiting: slot.admission.waiting(),
+        figures: slot.service.figures.snapshot(),
+    }
+}
+
+/// The whole cluster, as this host sees it.
+pub async fn cluster(admin: &Admin) -> serde_json::Value {
+    let mut parts = vec![own(admin)];
+    for host in admin
+        .config
+        .hosts
+        .iter()
+        .filter(|host| host.name != admin.host)
+    {
+        if let Ok((status, value)) = client::request(
+            &admin.os,
+            host.admin,
+            "/v1/status?scope=host",
+            None,
+            PEER_TIMEOUT,
+        )
+        .await
+            && status.is_success()
+            && let Ok(part) = serde_json::from_value::<HostPart>(value)
+            && part.host.name == host.name.as_str()
+        {
+            parts.push(part);
+        }
+    }
+    let hosts: Vec<HostStatus> = admin
+        .config
+        .hosts
+        .iter()
+        .map(|host| host_status(admin, host.name.as_str(), &parts))
+        .collect();
+    json!({
+        "cluster": admin.config.cluster.name.as_str(),
+        "hosts": hosts,
+        "services": services(&parts),
+        "groups": [],
+    })
+}
+
+/// What the parent says of a host; what it says of itself where there is no parent; `unknown` where it says nothing.
+fn host_status(admin: &Admin, name: &str, parts: &[HostPart]) -> HostStatus {
+    let said = admin
+        .parent
+        .hosts()
+        .into_iter()
+        .find(|host| host.name == name);
+    let own = parts
+        .iter()
+        .find(|part| part.host.name == name)
+        .map(|part| part.host.clone());
+    match (said, own) {
+        // The host knows its uptime to the second, the parent knows whether it is meant to run.
+        (Some(said), Some(own)) => HostStatus {
+            uptime_s: own.uptime_s,
+            ..said
+        },
+        (Some(status), None) | (None, Some(status)) => status,
+        (None, None) => HostStatus {
+            name: name.into(),
+            state: "unknown".into(),
+            pid: None,
+            uptime_s: None,
+        },
+    }
+}
+
+fn services(parts: &[HostPart]) -> Vec<serde_json::Value> {
+    // Every host lists all services in the same order: that of the configuration.
+    let mut order = Vec::new();
+    let mut by_name: BTreeMap<&str, Vec<(&str, &ServicePart)>> = BTreeMap::new();
+    for part in parts {
+        for service in &part.services {
+            let entry = by_name.entry(&service.name).or_default();
+            if entry.is_empty() {
+                order.push(service.name.as_str());
+            }
+            entry.push((&part.host.name, service));
+        }
+    }
+    order
+        .into_iter()
+        .map(|name| merged(name, &by_name[name]))
+        .collect()
+}
+
+fn merged(name: &str, parts: &[(&str, &ServicePart)]) -> serde_json::Value {
+    let mut figures = FiguresSnapshot::default();
+    for (_, part) in parts {
+        figures.merge(&part.figures);
+    }
+    // The state is the best one any host has: calls are what people care about.
+    let rank = |state: &str| {
+        [
+            "running",
+            "starting",
+            "failed",
+            "stopped",
+            "stopping",
+            "elsewhere",
+        ]
+        .iter()
+        .position(|known| *known == state)
+    };
+    let best = parts
+        .iter()
+        .min_by_key(|(_, part)| rank(&part.state).unwrap_or(usize::MAX))
+        .map(|(_, part)| *part);
+    let running: Vec<&str> = parts
+        .iter()
+        .filter(|(_, part)| part.state == "running")
+        .map(|(host, _)| *host)
+        .collect();
+    let microseconds = |percent| {
+        figures
+            .latency
+            .percentile(percent)
+            .map(|latency| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX))
+    };
+    json!({
+        "name": name,
+        "kind": best.map(|part| &part.kind),
+        "state": best.map(|part| &part.state),
+        "reason": parts.iter().find_map(|(_, part)| part.reason.as_ref()),
+        "version": best.and_then(|part| part.version.as_ref()),
+        "hosts": running,
+        "calls": figures.calls,
+        "errors": figures.errors,
+        "p50_us": microseconds(50.0),
+        "p99_us": microseconds(99.0),
+    })
+}

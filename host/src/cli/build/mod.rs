@@ -1,0 +1,278 @@
+//! Makes the components of a cluster file: wasm by cargo where the file says so, then machine code for all.
+//!
+//! `bookshop-host build` is its command; the launcher calls [`prepare`] before it starts hosts. Nothing here links or runs a component.
+//! What is up to date costs a look at the times of its files.
+
+use crate::cli::failure::Failure;
+use crate::cli::progress::{Console, Progress};
+use crate::cli::{check, output};
+use crate::compile::Compiler;
+use crate::config::{Config, ConfigError, ServiceConfig};
+use crate::engine;
+use crate::host::COMPILED_FOLDER;
+use crate::os::process;
+use crate::os::{Os, console};
+use crate::supervisor::chain;
+use clap::Args;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+mod cargo;
+mod machine;
+mod stale;
+
+#[cfg(test)]
+mod tests;
+
+pub use stale::Reason;
+
+/// What follows `build` on the command line.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The cluster file
+    #[arg(default_value = "config/cluster.toml")]
+    config: PathBuf,
+    /// Only these services
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+}
+
+/// Why nothing can be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The configuration has no such service.
+    #[error("no service {name} in the configuration; it has {known}")]
+    UnknownService {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// There is nothing that cargo could build.
+    #[error("cannot build: there is no Cargo.toml in {}, the folder above that of the cluster file", .folder.display())]
+    NoWorkspace {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// There is no compiler.
+    #[error("cannot run rustc; install Rust from https://rustup.rs")]
+    Rustc {
+        /// The reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The compiler cannot compile to WebAssembly.
+    #[error("the Rust target {target} is missing and could not be added ({reason}); run `rustup target add {target}` in the folder of the workspace")]
+    Target {
+        /// The target.
+        target: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// Cargo cannot be run.
+    #[error("cannot run cargo")]
+    Cargo {
+        /// The reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The engine does not run here.
+    #[error("cannot start the engine: {0}")]
+    Engine(String),
+    /// Components that a cluster is to run cannot be built.
+    #[error("cannot build {0}; cargo says why above")]
+    Components(String),
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Config(error) => error.into(),
+            BuildError::UnknownService { .. } | BuildError::NoWorkspace { .. } => Self::usage(error.to_string()),
+            BuildError::Rustc { .. } | BuildError::Target { .. } | BuildError::Cargo { .. } | BuildError::Engine(_) | BuildError::Components(_) => {
+                Self::operation(&error)
+            }
+        }
+    }
+}
+
+/// What [`build`] did.
+#[derive(Debug, Default)]
+pub struct BuildReport {
+    /// Services whose component cargo built, and why.
+    pub built: Vec<(String, Reason)>,
+    /// Services whose component cargo could not build; it has printed why.
+    pub unbuilt: Vec<String>,
+    /// Services whose component could not be read or compiled, with the reason.
+    pub failed: Vec<(String, String)>,
+    /// Files for which machine code was made.
+    pub compiled: usize,
+    /// All services that were looked at.
+    pub services: usize,
+    /// Time it took.
+    pub took: Duration,
+}
+
+/// Carries out the command.
+///
+/// # Errors
+/// The configuration is wrong, or something cannot be built or compiled.
+pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
+    let config = check::read(&arguments.config, os)?;
+    let services = (!arguments.services.is_empty()).then_some(arguments.services.as_slice());
+    let report = build(&config, &target(&config), services, os, &Console::default()).await?;
+    for (service, reason) in &report.failed {
+        console::line(&format!("error: {service}: {reason}"));
+    }
+    output::line(&report.summary())?;
+    if report.unbuilt.is_empty() && report.failed.is_empty() { Ok(()) } else { Err(Failure::reported(false)) }
+}
+
+/// Builds and compiles everything a cluster needs before it starts. Says nothing if everything is up to date.
+///
+/// A component that cargo built and the engine refuses is left to the hosts: they run all the others.
+///
+/// # Errors
+/// Cargo cannot build a component: its author is at work, and an older one would only mislead.
+pub async fn prepare(config: &Config, os: &Os) -> Result<(), BuildError> {
+    let report = build(config, &target(config), None, os, &Console::default()).await?;
+    if !report.unbuilt.is_empty() {
+        return Err(BuildError::Components(report.unbuilt.join(", ")));
+    }
+    for (service, reason) in &report.failed {
+        console::line(&format!("warning: {service}: {reason}"));
+    }
+    if !report.built.is_empty() || report.compiled > 0 {
+        console::line(&report.summary());
+    }
+    Ok(())
+}
+
+/// Where cargo builds the workspace of `config`.
+pub fn target(config: &Config) -> PathBuf {
+    config.cargo_target(process::variable("CARGO_TARGET_DIR"))
+}
+
+/// Builds what is stale of `services` (all by default) into cargo's folder `target`, then compiles what has no machine code.
+/// One component that fails keeps no other from being built: the report has them all.
+///
+/// # Errors
+/// Nothing could be built at all.
+pub async fn build(config: &Config, target: &Path, services: Option<&[String]>, os: &Os, progress: &dyn Progress) -> Result<BuildReport, BuildError> {
+    let started = os.clock.monotonic();
+    let chosen = choose(config, services)?;
+    let mut report = BuildReport { services: chosen.len(), ..BuildReport::default() };
+    wasm(config, target, &chosen, &mut report, os, progress).await?;
+    machine_code(config, target, &chosen, &mut report, os, progress).await?;
+    report.took = os.clock.monotonic().saturating_sub(started);
+    Ok(report)
+}
+
+fn choose<'a>(config: &'a Config, services: Option<&[String]>) -> Result<Vec<&'a ServiceConfig>, BuildError> {
+    let Some(names) = services else { return Ok(config.services.iter().collect()) };
+    let find = |name: &String| {
+        config.service(name).ok_or_else(|| {
+            let known = config.services.iter().map(|service| service.name.to_string()).collect::<Vec<_>>().join(", ");
+            BuildError::UnknownService { name: name.clone(), known }
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+async fn wasm(
+    config: &Config,
+    target: &Path,
+    services: &[&ServiceConfig],
+    report: &mut BuildReport,
+    os: &Os,
+    progress: &dyn Progress,
+) -> Result<(), BuildError> {
+    let workspace = config.workspace();
+    let disk = os.disk.as_ref();
+    let stale: Vec<(&ServiceConfig, &str, Reason)> = services
+        .iter()
+        .filter_map(|service| {
+            let package = service.build.as_ref()?.cargo.as_str();
+            Some((*service, package, stale::reason(disk, &service.wasm_path(target), &workspace)?))
+        })
+        .collect();
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<String> = stale.iter().map(|(service, _, reason)| format!("  {}: {reason}", service.name)).collect();
+    progress.say(&format!("building {} of {} components\n{}", stale.len(), services.len(), reasons.join("\n")));
+    // Two services may run the same package.
+    let packages: Vec<&str> = stale.iter().map(|(_, package, _)| *package).collect::<BTreeSet<_>>().into_iter().collect();
+    // What is edited while cargo runs is newer than this, and so stale again.
+    let started = os.clock.wall();
+    let is_complete = cargo::build(&workspace, target, &packages, os, progress).await?;
+    for (service, package, reason) in stale {
+        let (wasm, name) = (service.wasm_path(target), service.name.to_string());
+        let is_built = is_complete || cargo::is_built(&workspace, target, package).await?;
+        match stale::reason(disk, &wasm, &workspace) {
+            _ if !is_built => report.unbuilt.push(name),
+            None => report.built.push((name, reason)),
+            Some(Reason::Missing) => {
+                let message = format!("cargo built the package {package}, but no {}; wasm has to be the file that cargo writes: the package's name with _ for -, and .wasm", wasm.display());
+                report.failed.push((name, message));
+            }
+            // Cargo looked and left it as it is: what changed does not matter to this component. Noted, or every start would ask cargo again.
+            Some(Reason::Changed(_) | Reason::NoRecord | Reason::Removed(_)) => {
+                // Without the note the next start is slower, and nothing else.
+                let _ = disk.set_modified(&wasm, UNIX_EPOCH + started);
+                report.built.push((name, reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn machine_code(
+    config: &Config,
+    target: &Path,
+    services: &[&ServiceConfig],
+    report: &mut BuildReport,
+    os: &Os,
+    progress: &dyn Progress,
+) -> Result<(), BuildError> {
+    let engine = engine::compiler().map_err(|error| BuildError::Engine(format!("{error:#}")))?;
+    let program = process::current_program().map_err(|error| BuildError::Engine(error.to_string()))?;
+    let compiler = Compiler::new(program, config.cluster.data.join(COMPILED_FOLDER), os.clone());
+    let is_reported = |service: &ServiceConfig| {
+        let name = service.name.as_str();
+        report.unbuilt.iter().any(|unbuilt| unbuilt == name) || report.failed.iter().any(|(failed, _)| failed == name)
+    };
+    let mut files: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
+    for service in services.iter().filter(|service| !is_reported(service)) {
+        files.entry(service.wasm_path(target)).or_default().push(service.name.to_string());
+    }
+    let paths: Vec<PathBuf> = files.keys().cloned().collect();
+    let (compiled, failures) = machine::compile(&paths, &engine, &compiler, os, progress).await;
+    report.compiled = compiled;
+    for failure in failures {
+        let services = files.remove(&failure.wasm).unwrap_or_default();
+        report.failed.extend(services.into_iter().map(|service| (service, chain(&failure.error))));
+    }
+    Ok(())
+}
+
+impl BuildReport {
+    /// The whole in one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let failed = self.unbuilt.len() + self.failed.len();
+        let done: Vec<String> = [(self.built.len(), "built"), (self.compiled, "compiled")]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        let whole = if failed == 0 { format!("{}", self.services) } else { format!("{} of {}", self.services - failed, self.services) };
+        let done = if done.is_empty() { String::new() } else { format!(" ({})", done.join(", ")) };
+        format!("{whole} components are up to date{done} after {:.2} s", self.took.as_secs_f64())
+    }
+}

@@ -1,0 +1,141 @@
+//! The command line: what can be typed, and the way from there to what does it.
+//!
+//! One file for each command. What goes wrong comes back as a [`Failure`] and is printed here, once, with its causes.
+//! Results go to standard output, everything about the way to them to standard error.
+
+use crate::os::{Os, console, task};
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use output::Style;
+use std::process::ExitCode;
+
+pub mod build;
+pub mod failure;
+pub mod wit_sync;
+
+mod admin;
+mod call;
+mod check;
+mod compile;
+mod config_keys;
+mod control;
+mod inspect;
+mod logs;
+mod output;
+mod progress;
+mod run;
+mod status;
+mod table;
+mod wit;
+
+/// Runs distributed applications made of WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bookshop-host",
+    version,
+    arg_required_else_help = true,
+    after_help = "Start with:\n  bookshop-host run config/cluster.toml\n\nExit codes: 0 done, 1 it failed, 2 the command or the configuration is wrong, 3 no host answers."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build what is stale, then start every host of the cluster file, each in a process of its own
+    #[command(after_help = "Examples:\n  bookshop-host run config/cluster.toml\n  bookshop-host run config/cluster.toml --host alpha")]
+    Run(run::Arguments),
+    /// Build and compile the components that are missing or stale
+    #[command(after_help = "Examples:\n  bookshop-host build\n  bookshop-host build config/cluster.toml fraud-detection")]
+    Build(build::Arguments),
+    /// Check the cluster file and its components without starting anything
+    #[command(after_help = "Examples:\n  bookshop-host check\n  bookshop-host check config/cluster.toml --build --json")]
+    Check(check::Arguments),
+    /// Call a function of a running service
+    #[command(
+        after_help = "Arguments and results are WAVE text: 42, \"text\", {field: 1}, [1, 2], some(1), ok(1), case(1).\nAn answer err(…) is an answer: the exit code is 0.\n\nExamples:\n  bookshop-host call suggestions.suggest '{…}'\n  bookshop-host call bookshop:shop/suggestions.suggest '{…}' --json --timeout 2s"
+    )]
+    Call(call::Arguments),
+    /// Show what a component is: its interfaces, digest, size, and what it needs
+    #[command(after_help = "Examples:\n  bookshop-host inspect target/wasm32-wasip2/component/fraud_detection.wasm\n  bookshop-host inspect service.wasm --wit > service.wit")]
+    Inspect(inspect::Arguments),
+    /// Show the hosts and services of the running cluster
+    #[command(after_help = "Examples:\n  bookshop-host status\n  bookshop-host status --admin 127.0.0.1:9102 --json")]
+    Status(status::Arguments),
+    /// Show the log of a running host
+    #[command(after_help = "Examples:\n  bookshop-host logs --follow\n  bookshop-host logs fraud-detection --lines 20\n  bookshop-host logs host")]
+    Logs(logs::Arguments),
+    /// Let a service on one host finish its calls and take no more
+    #[command(after_help = "Example:\n  bookshop-host stop fraud-detection")]
+    Stop(control::Service),
+    /// Load a service on one host and let it take calls again
+    #[command(after_help = "Example:\n  bookshop-host start fraud-detection")]
+    Start(control::Service),
+    /// Let a whole host finish its calls and end
+    #[command(after_help = "Example:\n  bookshop-host stop-host beta")]
+    StopHost(control::Host),
+    /// Start a host that was stopped
+    #[command(after_help = "Example:\n  bookshop-host start-host beta")]
+    StartHost(control::Host),
+    /// Work on WIT packages
+    #[command(subcommand)]
+    Wit(wit::Command),
+    /// Explain every key of a cluster file
+    #[command(after_help = "Examples:\n  bookshop-host config-keys\n  bookshop-host config-keys limits")]
+    ConfigKeys(config_keys::Arguments),
+    /// Compile one component: what a host runs in a child process
+    #[command(name = crate::compile::COMPILE_COMMAND, hide = true)]
+    CompileComponent(compile::Arguments),
+}
+
+/// The whole program: reads the command line, does what it says, prints what went wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output with code 0, a mistake to standard error with code 2. A closed one loses the text only.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    let done = match task::runtime() {
+        Ok(runtime) => runtime.block_on(cli.run(&Os::real())),
+        Err(error) => Err(Failure::operation(&error)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let style = Style::of_stderr();
+            for message in failure.messages() {
+                console::line(&format!("{} {message}", style.bad("error:")));
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+impl Cli {
+    async fn run(self, os: &Os) -> Result<(), Failure> {
+        match self.command {
+            Command::Run(arguments) => run::run(arguments, os).await,
+            Command::Build(arguments) => build::run(arguments, os).await,
+            Command::Check(arguments) => check::run(arguments, os).await,
+            Command::Call(arguments) => call::run(arguments, os).await,
+            Command::Inspect(arguments) => inspect::run(&arguments, os),
+            Command::Status(arguments) => status::run(&arguments, os).await,
+            Command::Logs(arguments) => logs::run(&arguments, os).await,
+            Command::Stop(service) => service.stop(os).await,
+            Command::Start(service) => service.start(os).await,
+            Command::StopHost(host) => host.stop(os).await,
+            Command::StartHost(host) => host.start(os).await,
+            Command::Wit(command) => wit::run(&command, os),
+            Command::ConfigKeys(arguments) => config_keys::run(&arguments),
+            Command::CompileComponent(arguments) => compile::run(&arguments, os),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! `bookshop-host status`: the hosts and services of a running cluster.
+
+use crate::cli::admin::Admin;
+use crate::cli::failure::Failure;
+use crate::cli::output::{self, Paint, Style};
+use crate::cli::table::{Cell, Table};
+use crate::os::Os;
+use crate::parent::HostStatus;
+use clap::Args;
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: Admin,
+}
+
+/// The host asks all others, and does not wait long for them.
+const WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Deserialize)]
+struct Status {
+    cluster: String,
+    hosts: Vec<HostStatus>,
+    services: Vec<Service>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Service {
+    name: String,
+    kind: Option<String>,
+    state: Option<String>,
+    reason: Option<String>,
+    version: Option<Version>,
+    hosts: Vec<String>,
+    calls: u64,
+    errors: u64,
+    p50_us: Option<u64>,
+    p99_us: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Version {
+    digest: String,
+    ordinal: u32,
+}
+
+/// Prints the status.
+///
+/// # Errors
+/// No host answers.
+pub async fn run(arguments: &Arguments, os: &Os) -> Result<(), Failure> {
+    let answer: Value = arguments.admin.get(os, "/v1/status", WITHIN).await?;
+    if arguments.json {
+        return Ok(output::json(&answer)?);
+    }
+    let status: Status = serde_json::from_value(answer).map_err(|error| Failure::failed(format!("the status is not what is expected here ({error}); are host and command of the same version?")))?;
+    Ok(output::line(&text(&status, Style::of_stdout()))?)
+}
+
+fn text(status: &Status, style: Style) -> String {
+    let mut lines = vec![style.bold(&status.cluster), String::new()];
+    lines.extend(hosts(&status.hosts).lines(style));
+    lines.push(String::new());
+    lines.extend(services(&status.services).lines(style));
+    let reasons = status.services.iter().filter_map(|service| Some((&service.name, service.reason.as_ref()?)));
+    for (name, reason) in reasons {
+        lines.extend([String::new(), format!("{} {reason}", style.bad(&format!("{name}:")))]);
+    }
+    lines.join("\n")
+}
+
+/// What is not known, or does not apply.
+const NOTHING: &str = "-";
+
+fn or_nothing<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> Cell {
+    value.map_or_else(|| Cell::new(Paint::Dim, NOTHING), |value| show(value).into())
+}
+
+fn state(state: &str) -> Cell {
+    let paint = match state {
+        "running" => Paint::Good,
+        "failed" | "restarting" | "unknown" => Paint::Bad,
+        _ => Paint::Warn,
+    };
+    Cell::new(paint, state)
+}
+
+fn hosts(hosts: &[HostStatus]) -> Table {
+    let mut table = Table::new(&["HOST", "STATE", ">PID", ">UP"]);
+    for host in hosts {
+        let pid = or_nothing(host.pid, |pid| pid.to_string());
+        table.row([host.name.as_str().into(), state(&host.state), pid, or_nothing(host.uptime_s, output::uptime)]);
+    }
+    table
+}
+
+fn services(services: &[Service]) -> Table {
+    let mut table = Table::new(&["SERVICE", "KIND", "STATE", "VERSION", "HOSTS", ">CALLS", ">ERRORS", ">P50", ">P99"]);
+    for service in services {
+        let version = service.version.as_ref().map(|version| format!("{} {}", version.ordinal, output::short_digest(&version.digest)));
+        let on = (!service.hosts.is_empty()).then(|| service.hosts.join(", "));
+        let errors = Cell::new(if service.errors > 0 { Paint::Warn } else { Paint::Plain }, service.errors.to_string());
+        table.row([
+            service.name.as_str().into(),
+            or_nothing(service.kind.as_deref(), ToOwned::to_owned),
+            state(service.state.as_deref().unwrap_or("unknown")),
+            or_nothing(version, |version| version),
+            or_nothing(on, |on| on),
+            service.calls.to_string().into(),
+            errors,
+            or_nothing(service.p50_us, output::microseconds),
+            or_nothing(service.p99_us, output::microseconds),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use serde_json::json;
+
+    #[test]
+    fn the_status_is_two_tables_and_the_reasons() {
+        let answer = json!({
+            "cluster": "bookshop",
+            "hosts": [
+                { "name": "alpha", "state": "running", "pid": 4711, "uptime_s": 7261 },
+                { "name": "beta", "state": "stopped", "pid": null, "uptime_s": null },
+            ],
+            "services": [
+                { "name": "frontend", "kind": "http", "state": "running", "reason": null, "version": { "digest": "00112233445566778899", "ordinal": 2 },
+                  "hosts": ["alpha", "beta"], "calls": 1234, "errors": 5, "p50_us": 850, "p99_us": 12_345 },
+                { "name": "payment", "kind": "service", "state": "failed", "reason": "payment imports a:b/c, which no service exports", "version": null,
+                  "hosts": [], "calls": 0, "errors": 0, "p50_us": null, "p99_us": null },
+            ],
+            "groups": [],
+        });
+        let status: Status = serde_json::from_value(answer).expect("a status");
+        expect![[r#"
+            bookshop
+
+            HOST   STATE     PID        UP
+            alpha  running  4711  2 h 1 min
+            beta   stopped     -          -
+        "#]]
+        .assert_eq(&text(&status, Style::PLAIN));
+    }
+}

@@ -1,0 +1,76 @@
+use super::*;
+use clap::{CommandFactory, error::ErrorKind};
+use expect_test::{Expect, expect};
+
+#[track_caller]
+fn refused(line: &str, expected: Expect) {
+    let error = Cli::try_parse_from(line.split_whitespace()).expect_err("refused");
+    assert_eq!(error.exit_code(), 2, "{line}");
+    expected.assert_eq(error.to_string().lines().next().unwrap_or_default());
+}
+
+#[track_caller]
+fn accepted(line: &str) -> Command {
+    match Cli::try_parse_from(line.split_whitespace()) {
+        Ok(cli) => cli.command,
+        Err(error) => panic!("{line}: {error}"),
+    }
+}
+
+#[test]
+fn the_definition_holds_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_shows_an_example() {
+    let mut commands: Vec<clap::Command> = Cli::command().get_subcommands().cloned().collect();
+    while let Some(command) = commands.pop() {
+        commands.extend(command.get_subcommands().cloned());
+        if command.has_subcommands() || command.is_hide_set() {
+            continue;
+        }
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.contains("Example") && help.contains(&format!("bookshop-host {}", command.get_name().replace("sync", "wit sync"))), "{}", command.get_name());
+    }
+}
+
+#[test]
+fn what_a_person_types_is_understood() {
+    let Command::Run(run) = accepted("bookshop-host run config/cluster.toml --host alpha --data /tmp/d --no-restart") else { panic!("not run") };
+    assert_eq!((run.host.as_deref(), run.no_restart, run.supervised), (Some("alpha"), true, false));
+    for line in [
+        "bookshop-host build",
+        "bookshop-host build config/cluster.toml payment audit",
+        "bookshop-host check --json",
+        "bookshop-host call suggestions.suggest -5 --timeout 250ms --admin :9102",
+        "bookshop-host inspect a.wasm --json",
+        "bookshop-host status --json --admin localhost:9102",
+        "bookshop-host logs -f -n 5 payment",
+        "bookshop-host logs host",
+        "bookshop-host stop payment",
+        "bookshop-host start-host beta",
+        "bookshop-host wit sync --check",
+        "bookshop-host config-keys limits",
+        "bookshop-host compile-component a.wasm 00 a.cwasm",
+    ] {
+        accepted(line);
+    }
+}
+
+#[test]
+fn mistakes_are_usage_errors() {
+    refused("bookshop-host run", expect!["error: the following required arguments were not provided:"]);
+    refused("bookshop-host statu", expect!["error: unrecognized subcommand 'statu'"]);
+    refused("bookshop-host run a.toml --supervised", expect!["error: the following required arguments were not provided:"]);
+    refused("bookshop-host call suggest", expect![[r#""#]]);
+    refused("bookshop-host call a.b --timeout 5", expect![[r#""#]]);
+    refused("bookshop-host stop Payment", expect![[r#""#]]);
+    refused("bookshop-host status --admin alpha", expect![[r#""#]]);
+}
+
+#[test]
+fn help_is_no_mistake() {
+    let error = Cli::try_parse_from(["bookshop-host", "--help"]).expect_err("help");
+    assert_eq!((error.kind(), error.exit_code()), (ErrorKind::DisplayHelp, 0));
+}

@@ -1,0 +1,43 @@
+//! What is said of the cluster as a whole: `[cluster]`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::error::At;
+use super::name::ClusterName;
+use super::path;
+use super::section::Section;
+
+/// The cluster as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Name, shown in status and telemetry.
+    pub name: ClusterName,
+    /// Folder for everything that is kept, one folder a host below it. `bookshop-data` beside the file unless set.
+    pub data: PathBuf,
+    /// Calls in a chain until the next is refused: 1 to 255, 16 unless set.
+    pub hops_max: u8,
+    /// How long a stopping host waits for running calls: 1 ms to 1 h, 10 s unless set.
+    pub drain_timeout: Duration,
+    /// Threads on which a host serves requests, at most 1024; 0, the default, is one for each processor core.
+    pub workers: u32,
+}
+
+impl Cluster {
+    /// None if the name is missing or wrong, which is then noted.
+    pub(super) fn read(section: Section<'_>, folder: &Path) -> Option<Self> {
+        let name: Option<At<ClusterName>> = section.text("name", str::parse);
+        let data = section.text_or_default("data", path::file);
+        let hops_max = section.count("hops-max");
+        let drain_timeout = section.duration("drain-timeout");
+        let workers = section.count("workers");
+        section.finish();
+        Some(Self {
+            name: name?.value,
+            data: folder.join(data.value),
+            hops_max,
+            drain_timeout,
+            workers,
+        })
+    }
+}

@@ -1,0 +1,382 @@
+//! Every key of a cluster file: its type, default, range and meaning.
+//!
+//! The one source of these facts: the file is read by this table ([`super::section`]), unknown keys are judged by it,
+//! and `bookshop-host config-keys` and the documentation print it. A key that is not here cannot be read.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::kind::Kind;
+
+/// What happens when a key is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absent {
+    /// The file is refused; this is what could be written.
+    Refused(&'static str),
+    /// This value is used.
+    Default(&'static str),
+    /// The feature is not used.
+    Unused,
+}
+
+/// One key of a cluster file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct KeyDoc {
+    /// Dotted path. Parts in capitals are chosen by the file: `service.NAME.limits.memory`.
+    pub key: &'static str,
+    /// Type and unit.
+    pub kind: Kind,
+    /// Default, or that there is none.
+    pub absent: Absent,
+    /// Least and greatest value that are accepted, as they would be written; none where any value of the type is.
+    pub range: Option<(&'static str, &'static str)>,
+    /// What it does, in one or two sentences.
+    pub meaning: &'static str,
+}
+
+impl KeyDoc {
+    const fn required(
+        key: &'static str,
+        kind: Kind,
+        example: &'static str,
+        meaning: &'static str,
+    ) -> Self {
+        Self {
+            key,
+            kind,
+            absent: Absent::Refused(example),
+            range: None,
+            meaning,
+        }
+    }
+
+    const fn optional(key: &'static str, kind: Kind, meaning: &'static str) -> Self {
+        Self {
+            key,
+            kind,
+            absent: Absent::Unused,
+            range: None,
+            meaning,
+        }
+    }
+
+    const fn default(
+        key: &'static str,
+        kind: Kind,
+        default: &'static str,
+        meaning: &'static str,
+    ) -> Self {
+        Self {
+            key,
+            kind,
+            absent: Absent::Default(default),
+            range: None,
+            meaning,
+        }
+    }
+
+    const fn within(self, least: &'static str, greatest: &'static str) -> Self {
+        Self {
+            range: Some((least, greatest)),
+            ..self
+        }
+    }
+
+    /// The last part of the path.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.key.rsplit('.').next().unwrap_or(self.key)
+    }
+}
+
+/// The key on one line, then its facts and its meaning, indented.
+impl fmt::Display for KeyDoc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let literal = |value| self.kind.literal(value);
+        write!(f, "{}\n    {}", self.key, self.kind.describe())?;
+        match self.absent {
+            Absent::Refused(_) => write!(f, ", required")?,
+            Absent::Default(default) => write!(f, ", default {}", literal(default))?,
+            Absent::Unused => write!(f, ", optional")?,
+        }
+        if let Some((least, greatest)) = self.range {
+            write!(f, ", from {} to {}", literal(least), literal(greatest))?;
+        }
+        write!(f, "\n    {}", self.meaning)
+    }
+}
+
+/// Every key, tables before what is in them.
+#[must_use]
+pub fn reference() -> &'static [KeyDoc] {
+    KEYS
+}
+
+/// The key at `name` in the table `table` (empty for the top of the file).
+///
+/// # Panics
+/// There is none: the reader asks for a key that nobody documented.
+pub(super) fn key(table: &str, name: &str) -> &'static KeyDoc {
+    let found = KEYS.iter().find(|doc| below(table, doc.key) == Some(name));
+    found.unwrap_or_else(|| panic!("the key {name} of [{table}] is missing in config/reference.rs"))
+}
+
+/// Paths of all keys below `table`, relative to it: `limits`, `limits.memory`.
+pub(super) fn keys_below(table: &str) -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter_map(move |doc| below(table, doc.key))
+}
+
+fn below(table: &str, key: &'static str) -> Option<&'static str> {
+    if table.is_empty() {
+        Some(key)
+    } else {
+        key.strip_prefix(table)?.strip_prefix('.')
+    }
+}
+
+const KEYS: &[KeyDoc] = &[
+    KeyDoc::required("cluster", Kind::Table, "[cluster]", "The cluster as a whole."),
+    KeyDoc::required("cluster.name", Kind::Name, "bookshop", "Name of the cluster, shown in status and telemetry."),
+    KeyDoc::default(
+        "cluster.data",
+        Kind::Path,
+        "bookshop-data",
+        "Folder for everything that is kept, one folder a host below it; relative to the folder of the cluster file.",
+    ),
+    KeyDoc::default(
+        "cluster.hops-max",
+        Kind::Count,
+        "16",
+        "Calls in a chain, each made by the one before, until the next is refused with hop-limit: what ends a cycle.",
+    )
+    .within("1", "255"),
+    KeyDoc::default(
+        "cluster.drain-timeout",
+        Kind::Duration,
+        "10s",
+        "How long a stopping host waits for running calls before it ends them.",
+    )
+    .within("1ms", "1h"),
+    KeyDoc::default(
+        "cluster.workers",
+        Kind::Count,
+        "0",
+        "Threads on which a host serves requests; 0 is one for each processor core.",
+    )
+    .within("0", "1024"),
+    KeyDoc::required("host", Kind::Tables, "[[host]]", "One process of the cluster."),
+    KeyDoc::required("host.name", Kind::Name, "alpha", "Name of the host, unique in the file."),
+    KeyDoc::required(
+        "host.http",
+        Kind::Address,
+        "127.0.0.1:8080",
+        "Where services with http answer. Port 0 takes a free one, for tests.",
+    ),
+    KeyDoc::required("host.peer", Kind::Address, "127.0.0.1:7101", "Where the other hosts of the cluster connect."),
+    KeyDoc::required("host.api", Kind::Address, "127.0.0.1:7201", "Where programs outside the cluster call services."),
+    KeyDoc::required(
+        "host.admin",
+        Kind::Address,
+        "127.0.0.1:9101",
+        "Where status, logs and commands are served. Loopback only for now, because it does not yet ask who is there.",
+    ),
+    KeyDoc::optional(
+        "service.NAME",
+        Kind::Table,
+        "A service: a component with its place, limits and capabilities. NAME is kebab-case.",
+    ),
+    KeyDoc::required(
+        "service.NAME.wasm",
+        Kind::Path,
+        "fraud_detection.wasm",
+        "The component, relative to the folder of the cluster file; with build, the name of the file that cargo writes.",
+    ),
+    KeyDoc::optional("service.NAME.build", Kind::Table, "How build and run make the component."),
+    KeyDoc::required(
+        "service.NAME.build.cargo",
+        Kind::Text,
+        "fraud-detection",
+        "Cargo package of the workspace that is built for wasm32-wasip2 in the profile component.",
+    ),
+    KeyDoc::default("service.NAME.hosts", Kind::Hosts, "all", "Hosts that run the service."),
+    KeyDoc::default(
+        "service.NAME.instance",
+        Kind::Instance,
+        "per-call",
+        "A fresh instance for every call, or instances used again, one call at a time: faster for heavy runtimes, but what one call leaves behind the next can see.",
+    ),
+    KeyDoc::default(
+        "service.NAME.retire-after",
+        Kind::Count,
+        "1000",
+        "Calls after which a pooled instance is replaced, give or take a random part. Only with instance = \"pooled\".",
+    )
+    .within("1", "1000000"),
+    KeyDoc::optional("service.NAME.http", Kind::Table, "The service answers HTTP requests."),
+    KeyDoc::default(
+        "service.NAME.http.path",
+        Kind::UrlPath,
+        "/",
+        "Requests whose path is this or below it go to the service; the longest prefix wins. Unique on each host.",
+    ),
+    KeyDoc::optional("service.NAME.limits", Kind::Table, "What one service may use. Every limit is always on."),
+    KeyDoc::default("service.NAME.limits.memory", Kind::Size, "64MiB", "Linear memory of one instance.")
+        .within("1MiB", "4GiB"),
+    KeyDoc::default(
+        "service.NAME.limits.time",
+        Kind::Duration,
+        "5s",
+        "Time one call may take, waiting included; then the caller gets deadline-exceeded.",
+    )
+    .within("1ms", "1h"),
+    KeyDoc::default(
+        "service.NAME.limits.cpu",
+        Kind::Duration,
+        "1s",
+        "Processor time one call may use; then it is trapped.",
+    )
+    .within("1ms", "1h"),
+    KeyDoc::default("service.NAME.limits.concurrency", Kind::Count, "128", "Calls that run at once on one host.")
+        .within("1", "10000"),
+    KeyDoc::default(
+        "service.NAME.limits.queue",
+        Kind::Count,
+        "1024",
+        "Calls that wait on one host for a place among the running; the next one gets overloaded.",
+    )
+    .within("0", "100000"),
+    KeyDoc::default("service.NAME.limits.arguments", Kind::Size, "1MiB", "Size of the arguments of one call.")
+        .within("1KiB", "256MiB"),
+    KeyDoc::default("service.NAME.limits.result", Kind::Size, "1MiB", "Size of the result of one call.")
+        .within("1KiB", "256MiB"),
+    KeyDoc::default(
+        "service.NAME.limits.log-lines-per-second",
+        Kind::Count,
+        "1000",
+        "Log lines kept on one host; more in a second are dropped, and counted.",
+    )
+    .within("0", "1000000"),
+    KeyDoc::optional(
+        "service.NAME.config",
+        Kind::Texts,
+        "What the component reads by wasi:config, under keys of its choice.",
+    ),
+    KeyDoc::optional("service.NAME.grants", Kind::Grants, "What the component may reach outside. Nothing by default."),
+    KeyDoc::optional(
+        "service.NAME.links.INTERFACE",
+        Kind::Table,
+        "Which service an imported interface leads to; needed only where two services export it.",
+    ),
+    KeyDoc::required(
+        "service.NAME.links.INTERFACE.to",
+        Kind::Name,
+        "suggestions",
+        "The service that is called. It must be in the file.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::super::{duration, size};
+    use super::*;
+
+    #[test]
+    fn keys_are_unique_and_their_tables_come_first() {
+        for (index, doc) in KEYS.iter().enumerate() {
+            assert!(
+                KEYS[..index].iter().all(|earlier| earlier.key != doc.key),
+                "{} twice",
+                doc.key
+            );
+            let table = doc.key.rsplit_once('.').map(|(table, _)| table);
+            // Tables of named tables (service, links) are not keys of their own.
+            if let Some(table) =
+                table.filter(|_| doc.name().chars().any(|c| c.is_ascii_lowercase()))
+            {
+                assert!(
+                    KEYS[..index].iter().any(|earlier| earlier.key == table),
+                    "{} before its table",
+                    doc.key
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn defaults_are_within_their_ranges() {
+        for doc in KEYS {
+            let Some((least, greatest)) = doc.range else {
+                continue;
+            };
+            let Absent::Default(default) = doc.absent else {
+                panic!("{} has a range but no default", doc.key)
+            };
+            let number = |text: &str| match doc.kind {
+                Kind::Size => size::parse(text).expect(doc.key),
+                Kind::Duration => {
+                    u64::try_from(duration::parse(text).expect(doc.key).as_micros()).expect(doc.key)
+                }
+                Kind::Count => text.parse().expect(doc.key),
+                other => panic!("{} has a range but is {other:?}", doc.key),
+            };
+            assert!(
+                (number(least)..=number(greatest)).contains(&number(default)),
+                "{}",
+                doc.key
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_prints_all_its_facts() {
+        check(
+            "cluster.name",
+            expect![[r#"
+            cluster.name
+                name (kebab-case, at most 63 characters), required
+                Name of the cluster, shown in status and telemetry."#]],
+        );
+        check(
+            "service.NAME.limits.memory",
+            expect![[r#"
+            service.NAME.limits.memory
+                size (B, KiB, MiB, GiB), default "64MiB", from "1MiB" to "4GiB"
+                Linear memory of one instance."#]],
+        );
+        check(
+            "service.NAME.retire-after",
+            expect![[r#"
+            service.NAME.retire-after
+                whole number, default 1000, from 1 to 1000000
+                Calls after which a pooled instance is replaced, give or take a random part. Only with instance = "pooled"."#]],
+        );
+        check(
+            "service.NAME.grants",
+            expect![[r#"
+            service.NAME.grants
+                list of "http:HOST:PORT", "tcp:HOST:PORT", "listen:IP:PORT", "env:NAME", optional
+                What the component may reach outside. Nothing by default."#]],
+        );
+    }
+
+    #[track_caller]
+    fn check(key: &str, expected: Expect) {
+        let doc = KEYS.iter().find(|doc| doc.key == key).expect("documented");
+        expected.assert_eq(&doc.to_string());
+    }
+
+    #[test]
+    fn meanings_are_sentences() {
+        for doc in KEYS {
+            assert!(
+                doc.meaning.ends_with('.') && doc.meaning.len() > 15,
+                "{}",
+                doc.key
+            );
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The HTTP front: connections in, one [`Invocation`] per request, the component's answer out.
+//!
+//! Each serving thread runs [`serve`] on its own runtime for the connections it is given; a request never leaves that thread.
+
+use crate::call_error::CallError;
+use crate::config::Limits;
+use crate::dispatch::{Dispatch, FunctionName, Invocation, ServiceId};
+use crate::envelope::Envelope;
+use crate::os::Os;
+use crate::os::network::{Accepted, TcpStream};
+use crate::os::task::{self, Task};
+use crate::payload::{Body, Payload};
+use crate::version::HTTP_INTERFACE;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// A client has this long for its request line and headers, and may be silent this long between requests.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of request line and headers together.
+const HEADER_BYTES_MAX: usize = 64 << 10;
+/// Longest idempotency key that is passed on (the draft standard for the header suggests UUIDs, 36 characters).
+const IDEMPOTENCY_KEY_MAX: usize = 256;
+
+/// A service that serves HTTP below a path.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The path prefix, `/` for everything.
+    pub prefix: String,
+    /// Who serves it.
+    pub service: ServiceId,
+    /// Its limits; `time` is the request's deadline.
+    pub limits: Limits,
+}
+
+/// What every request needs.
+pub struct Front {
+    routes: Vec<Route>,
+    dispatch: Arc<dyn Dispatch>,
+    function: Arc<FunctionName>,
+    caller: Arc<str>,
+    hops_max: u8,
+    os: Os,
+}
+
+impl Front {
+    /// A front that hands requests for `routes` to `dispatch`.
+    #[must_use]
+    pub fn new(mut routes: Vec<Route>, dispatch: Arc<dyn Dispatch>, hops_max: u8, os: Os) -> Self {
+        // The first prefix that fits is the longest one.
+        routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
+        let function = FunctionName {
+            interface: HTTP_INTERFACE.into(),
+            function: "handle".into(),
+        };
+        Self {
+            routes,
+            dispatch,
+            function: Arc::new(function),
+            caller: "http".into(),
+            hops_max,
+            os,
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        let Some(route) = self
+            .routes
+            .iter()
+            .find(|route| is_below(path, &route.prefix))
+        else {
+            return failure(
+                StatusCode::NOT_FOUND,
+                "NOT_FOUND",
+                "no service of this host serves this path",
+                None,
+            );
+        };
+        let deadline = self.os.clock.monotonic().saturating_add(route.limits.time);
+        let mut envelope = Envelope::enter(
+            self.os.entropy.as_ref(),
+            &self.caller,
+            deadline,
+            self.hops_max,
+        );
+        if let Some(key) = request
+            .headers()
+            .get("idempotency-key")
+            .and_then(|key| key.to_str().ok())
+        {
+            envelope.idempotency_key = (key.len() <= IDEMPOTENCY_KEY_MAX).then(|| key.into());
+        }
+        let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        if !request.headers().contains_key(header::HOST) && request.uri().authority().is_none() {
+            // HTTP/1.0 clients need not send one, and the component's interface has no way to leave it out.
+            request
+                .headers_mut()
+                .insert(header::HOST, HeaderValue::from_static("localhost"));
+        }
+        let invocation = Invocation {
+            service: route.service,
+            function: Arc::clone(&self.function),
+            arguments: Payload::Request(request),
+            envelope,
+        };
+        match Arc::clone(&self.dispatch).dispatch(invocation).await {
+            Ok(Payload::Response(response)) => response,
+            Ok(Payload::Values(_) | Payload::Request(_)) => failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "INTERNAL",
+                "the service did not answer with a response",
+                None,
+            ),
+            Err(error) => refuse(&error),
+        }
+    }
+}
+
+/// Serves the connections that come in through `connections` until `stop` becomes true and all of them are done.
+pub async fn serve(
+    front: Arc<Front>,
+    mut connections: mpsc::Receiver<Accepted>,
+    stop: watch::Receiver<bool>,
+) {
+    let mut open: Vec<Task<()>> = Vec::new();
+    // Finished connections are forgotten whenever their number has doubled, which costs nothing per connection on average.
+    let mut sweep_at = 64;
+    while let Some(accepted) = connections.recv().await {
+        // Only fails when the process has no file descriptors left; the client sees a closed connection.
+        let Ok(stream) = TcpStream::from_std(accepted) else {
+            continue;
+        };
+        open.push(task::spawn(connection(
+            Arc::clone(&front),
+            stream,
+            stop.clone(),
+        )));
+        if open.len() >= sweep_at {
+            open.retain(|task| !task.is_finished());
+            sweep_at = (open.len() * 2).max(64);
+        }
+    }
+    for task in open {
+        // A connection that panicked is as closed as any other.
+        let _ = task.await;
+    }
+}
+
+async fn connection(front: Arc<Front>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
+    let service = service_fn(move |request| {
+        let front = Arc::clone(&front);
+        async move { Ok::<_, Infallible>(front.answer(request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .pipeline_flush(true);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        biased;
+        // Errors here are clients that went away or spoke something else; there is nobody left to tell.
+        _ = &mut connection => return,
+        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    prefix == "/"
+        || path
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/'))
+}
+
+/// The answer for a request whose service could not answer itself.
+fn refuse(error: &CallError) -> Response<Body> {
+    let message = error.to_string();
+    match error {
+        CallError::Overloaded { retry_after, .. } => failure(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "OVERLOADED",
+            &message,
+            Some(*retry_after),
+        ),
+        CallError::DeadlineExceeded { .. } => failure(
+            StatusCode::GATEWAY_TIMEOUT,
+            "DEADLINE_EXCEEDED",
+            &message,
+            None,
+        ),
+        CallError::Unavailable { .. }
+        | CallError::NotFound { .. }
+        | CallError::Redirected { .. } => failure(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "SERVICE_UNAVAILABLE",
+            &message,
+            None,
+        ),
+        CallError::NotGranted { .. }
+        | CallError::Incompatible { .. }
+        | CallError::Trapped { .. }
+        | CallError::HopLimit { .. }
+        | CallError::Cancelled => failure(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "INTERNAL",
+            &message,
+            None,
+        ),
+    }
+}
+
+fn failure(
+    status: StatusCode,
+    code: &str,
+    message: &str,
+    retry_after: Option<Duration>,
+) -> Response<Body> {
+    let body = serde_json::json!({ "error": { "code": code, "message": message } }).to_string();
+    let mut response = Response::new(
+        Full::new(Bytes::from(body))
+            .map_err(|never| match never {})
+            .boxed_unsync(),
+    );
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    if let Some(retry_after) = retry_after {
+        // The header counts whole seconds; rounding down would invite the client back too early.
+        response.headers_mut().insert(
+            header::RETRY_AFTER,
+            HeaderValue::from(retry_after.as_millis().div_ceil(1000) as u64),
+        );
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_below;
+
+    #[track_caller]
+    fn check(path: &str, prefix: &str, expected: bool) {
+        assert_eq!(is_below(path, prefix), expected, "{path} below {prefix}");
+    }
+
+    #[test]
+    fn a_prefix_ends_at_a_slash() {
+        check("/anything", "/", true);
+        check("/api", "/api", true);
+        check("/api/orders", "/api", true);
+        check("/apiary", "/api", false);
+        check("/", "/api", false);
+    }
+}

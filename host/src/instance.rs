@@ -1,0 +1,262 @@
+//! One call in one store: limits set, instance made, function called, failure put into words.
+
+use crate::call_error::CallError;
+use crate::dispatch::Dispatch;
+use crate::envelope::Envelope;
+use crate::imports::CallState;
+use crate::imports::service::FailedCall;
+use crate::limits::{CpuExceeded, CpuMeter, MemoryMeter};
+use crate::os::task;
+use crate::payload::{Body, values_bytes};
+use crate::version::{Export, Version};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use wasmtime::component::{Instance as Instantiated, Val};
+use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime_wasi_http::p2::bindings::Proxy;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+
+/// Ticks of the epoch after which a guest lets others run. One tick is about a millisecond.
+const YIELD_TICKS: u64 = 1;
+/// Host memory that one byte of a guest's list may become while it is between two stores (a dynamic value of the engine).
+const VALUE_BYTES_PER_GUEST_BYTE: usize = size_of::<Val>();
+/// Room for field names and the like, which count too, so that small limits still let small records through.
+const VALUE_BYTES_BASE: usize = 1 << 20;
+
+/// How an HTTP answer leaves the guest: before the call is over.
+pub type HttpReply = oneshot::Sender<Result<http::Response<Body>, ErrorCode>>;
+
+/// An instance and its store.
+pub struct Instance {
+    store: Store<CallState>,
+    callable: Callable,
+    meter: Arc<CpuMeter>,
+    /// Calls it may still serve before it is dropped.
+    pub calls_left: u32,
+}
+
+enum Callable {
+    Functions(Instantiated),
+    Http(Proxy),
+}
+
+impl Instance {
+    /// Makes an instance of `version` for a first call.
+    ///
+    /// # Errors
+    /// [`CallError::Trapped`]: its start function failed. [`CallError::Unavailable`]: the engine has no room.
+    pub async fn new(
+        version: &Version,
+        envelope: Envelope,
+        dispatch: Arc<dyn Dispatch>,
+        meter: Arc<CpuMeter>,
+    ) -> Result<Self, CallError> {
+        let service = &version.service;
+        let limits = &service.config.limits;
+        let mut store = Store::new(
+            version.pre.engine(),
+            CallState::new(Arc::clone(service), envelope, dispatch),
+        );
+        store.limiter(|state| &mut state.memory);
+        let values_max =
+            usize::try_from(limits.arguments_bytes.max(limits.result_bytes)).unwrap_or(usize::MAX);
+        store.set_hostcall_fuel(
+            values_max
+                .saturating_mul(VALUE_BYTES_PER_GUEST_BYTE)
+                .saturating_add(VALUE_BYTES_BASE),
+        );
+        let (budget, cpu) = (limits.cpu, Arc::clone(&meter));
+        store.set_epoch_deadline(YIELD_TICKS);
+        store.epoch_deadline_callback(move |_| {
+            if cpu.used() > budget {
+                return Err(CpuExceeded.into());
+            }
+            // tokio runs a task that yielded this way only after it has looked for input, so a guest that computes
+            // without end delays its neighbours by a tick, not by sixty.
+            Ok(UpdateDeadline::YieldCustom(
+                YIELD_TICKS,
+                Box::pin(task::yield_now()),
+            ))
+        });
+        let callable = match &version.http {
+            Some(http) => http.instantiate_async(&mut store).await.map(Callable::Http),
+            None => version
+                .pre
+                .instantiate_async(&mut store)
+                .await
+                .map(Callable::Functions),
+        };
+        match callable {
+            Ok(callable) => Ok(Self {
+                store,
+                callable,
+                meter,
+                calls_left: 1,
+            }),
+            Err(error) => Err(explain(&error, store.data(), &meter)),
+        }
+    }
+
+    /// Prepares a used instance for its next call.
+    pub fn renew(&mut self, envelope: Envelope, dispatch: Arc<dyn Dispatch>) {
+        self.meter.reset();
+        let state = self.store.data_mut();
+        state.envelope = envelope;
+        state.dispatch = dispatch;
+        state.children = 0;
+        self.store.set_epoch_deadline(YIELD_TICKS);
+    }
+
+    /// The meter that measures this instance's calls.
+    #[must_use]
+    pub fn meter(&self) -> Arc<CpuMeter> {
+        Arc::clone(&self.meter)
+    }
+
+    /// Calls an exported function. After an error the instance must not be used again.
+    ///
+    /// # Errors
+    /// [`CallError::Incompatible`], [`CallError::Trapped`], and whatever a failed import of the guest came from.
+    pub async fn call(
+        &mut self,
+        export: &Export,
+        arguments: &[Val],
+    ) -> Result<Vec<Val>, CallError> {
+        let instance = match &self.callable {
+            Callable::Functions(instance) => *instance,
+            Callable::Http(_) => {
+                return Err(self
+                    .incompatible("it serves HTTP; its other functions cannot be called".into()));
+            }
+        };
+        let limits = &self.store.data().service.config.limits;
+        let bytes = values_bytes(arguments) as u64;
+        if bytes > limits.arguments_bytes {
+            return Err(self.incompatible(format!(
+                "the arguments take {bytes} bytes, its limit is {}; raise limits.arguments",
+                limits.arguments_bytes
+            )));
+        }
+        let result_max = limits.result_bytes;
+        let Some(function) = instance.get_func(&mut self.store, export.index) else {
+            return Err(self.incompatible("the function is gone".into()));
+        };
+        let mut results = vec![Val::Bool(false); export.ty.results().len()];
+        if let Err(error) = function
+            .call_async(&mut self.store, arguments, &mut results)
+            .await
+        {
+            return Err(explain(&error, self.store.data(), &self.meter));
+        }
+        let bytes = values_bytes(&results) as u64;
+        if bytes > result_max {
+            return Err(self.incompatible(format!(
+                "its result takes {bytes} bytes, the limit is {result_max}; raise limits.result"
+            )));
+        }
+        Ok(results)
+    }
+
+    /// Hands an HTTP request to the guest. The answer leaves through `reply`, possibly long before this returns.
+    /// After an error the instance must not be used again.
+    ///
+    /// # Errors
+    /// [`CallError::Trapped`], and whatever a failed import of the guest came from.
+    pub async fn serve(
+        &mut self,
+        request: http::Request<Body>,
+        reply: HttpReply,
+    ) -> Result<(), CallError> {
+        use wasmtime_wasi_http::WasiHttpView;
+        let Callable::Http(proxy) = &self.callable else {
+            return Err(self.incompatible("it does not serve HTTP".into()));
+        };
+        let mut http = self.store.data_mut().http();
+        let arguments = http
+            .new_incoming_request(Scheme::Http, request)
+            .and_then(|request| Ok((request, http.new_response_outparam(reply)?)));
+        let served = match arguments {
+            Ok((request, reply)) => {
+                proxy
+                    .wasi_http_incoming_handler()
+                    .call_handle(&mut self.store, request, reply)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        served.map_err(|error| explain(&error, self.store.data(), &self.meter))
+    }
+
+    fn incompatible(&self, message: String) -> CallError {
+        CallError::Incompatible {
+            service: self.store.data().service.name.to_string(),
+            message,
+        }
+    }
+}
+
+/// Puts what ended a guest into words. The engine's own words are for its developers.
+fn explain(error: &wasmtime::Error, state: &CallState, meter: &CpuMeter) -> CallError {
+    let service = state.service.name.to_string();
+    let limits = &state.service.config.limits;
+    if let Some(failed) = error.downcast_ref::<FailedCall>() {
+        return match &failed.error {
+            // The callee is the one to look at; this service merely had no place for the answer.
+            CallError::Trapped { .. }
+            | CallError::Incompatible { .. }
+            | CallError::NotFound { .. }
+            | CallError::NotGranted { .. } => CallError::Trapped {
+                service,
+                message: format!("{failed}: {}", failed.error),
+            },
+            other => other.clone(),
+        };
+    }
+    if let Some(error) = error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>() {
+        let message = format!("the host has no room for another instance: {error}");
+        return CallError::Unavailable {
+            service,
+            message,
+            maybe_executed: false,
+        };
+    }
+    let MemoryMeter { is_exhausted, .. } = state.memory;
+    let message = if error.is::<CpuExceeded>() {
+        format!(
+            "used {} ms of CPU time, its limit is {} ms; raise limits.cpu or look for an endless loop",
+            meter.used().as_millis(),
+            limits.cpu.as_millis()
+        )
+    } else if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+        format!("called exit({}) in the middle of a call", exit.0)
+    } else if is_exhausted {
+        format!(
+            "needed more memory than its limit of {} bytes; raise limits.memory",
+            limits.memory_bytes
+        )
+    } else if error.is::<Trap>() && error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+        "overflowed its stack, most likely by endless recursion".to_owned()
+    } else if is_too_large(error) {
+        format!(
+            "passed more data at once than its limit of {} bytes; raise limits.result or limits.arguments",
+            limits.arguments_bytes.max(limits.result_bytes)
+        )
+    } else {
+        format!("trapped: {}", reason(error))
+    };
+    CallError::Trapped { service, message }
+}
+
+/// The engine has no public type for this failure, only its text.
+fn is_too_large(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .to_string()
+            .contains("fuel allocated for hostcalls has been exhausted")
+    })
+}
+
+/// The innermost cause, without the backtrace that the engine puts around it.
+fn reason(error: &wasmtime::Error) -> String {
+    error.root_cause().to_string()
+}

@@ -1,0 +1,118 @@
+//! `bookshop-host run`: every host of the file as a child process, or one of them in this process.
+
+use crate::cli::build;
+use crate::config::{Config, ConfigError};
+use crate::host::{self, Host, StartError};
+use crate::os::signal::StopSignals;
+use crate::os::{Os, process};
+use crate::parent::Parent;
+use std::future::pending;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+mod cluster;
+mod keeper;
+
+/// What `run` was asked for.
+pub struct Options {
+    /// The cluster file.
+    pub config: PathBuf,
+    /// Only this host, in this process.
+    pub host: Option<String>,
+    /// Overrides `cluster.data`.
+    pub data: Option<PathBuf>,
+    /// Whether a host that dies is started again.
+    pub restart: bool,
+    /// Whether another `run` started this process and holds the other ends of its standard input and output.
+    pub supervised: bool,
+    /// The outside.
+    pub os: Os,
+}
+
+/// Why `run` ended without having been asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A component cannot be built.
+    #[error(transparent)]
+    Build(#[from] build::BuildError),
+    /// The host does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The operating system refuses signals, pipes or this program's own path.
+    #[error("cannot prepare to run")]
+    System(#[from] io::Error),
+}
+
+/// Runs until Ctrl-C or SIGTERM, then drains. A second Ctrl-C ends everything at once.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(options: Options) -> Result<(), RunError> {
+    let disk = Arc::clone(&options.os.disk);
+    let read = |path: &std::path::Path| {
+        disk.read(path)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
+    };
+    let mut config = Config::read(&options.config, read)?;
+    if let Some(data) = &options.data {
+        config.cluster.data.clone_from(data);
+    }
+    let config = Arc::new(config);
+    if !options.supervised {
+        build::prepare(&config, &options.os).await?;
+    }
+    match &options.host {
+        Some(name) => one(&options, Arc::clone(&config), name).await,
+        None => cluster::run(&options, config).await,
+    }
+}
+
+async fn one(options: &Options, config: Arc<Config>, name: &str) -> Result<(), RunError> {
+    let mut signals = StopSignals::install()?;
+    let (parent, parent_gone) = if options.supervised {
+        let (input, output) = process::parent_pipes()?;
+        let (parent, gone) = Parent::connect(input, output);
+        (parent, Some(gone))
+    } else {
+        (Parent::none(), None)
+    };
+    let program = process::current_program()?;
+    let ready = parent.clone();
+    let host = host::start(host::Options {
+        config,
+        name: name.to_owned(),
+        program,
+        parent,
+        os: options.os.clone(),
+    })
+    .await?;
+    ready.ready().await;
+    let gone = async {
+        match parent_gone {
+            // However the reading task ended, there is no parent any more.
+            Some(gone) => drop(gone.await),
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = signals.next() => {}
+        () = gone => {}
+    }
+    drain(host, &mut signals).await;
+    Ok(())
+}
+
+async fn drain(host: Host, signals: &mut StopSignals) {
+    host.log
+        .info(None, "draining; a second Ctrl-C ends it at once");
+    tokio::select! {
+        biased;
+        _cut_off = host.stop() => {}
+        () = signals.next() => {}
+    }
+}

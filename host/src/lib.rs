@@ -1,0 +1,41 @@
+//! `bookshop-host` runs distributed applications made of WebAssembly components.
+//!
+//! ARCHITECTURE.md has the map. The modules follow the way of a call from top to bottom.
+
+pub mod cli;
+pub mod launcher;
+
+pub mod admin;
+pub mod host;
+pub mod http;
+
+pub mod router;
+pub mod services;
+pub mod supervisor;
+
+pub mod instance;
+pub mod pool;
+pub mod version;
+
+pub mod compat;
+pub mod compile;
+pub mod component;
+pub mod engine;
+pub mod imports;
+pub mod linker;
+
+pub mod admission;
+pub mod limits;
+pub mod parent;
+pub mod service;
+pub mod telemetry;
+
+pub mod call_error;
+pub mod config;
+pub mod dispatch;
+pub mod envelope;
+pub mod interface;
+pub mod json;
+pub mod payload;
+
+pub mod os;

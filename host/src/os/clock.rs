@@ -1,0 +1,100 @@
+//! Time: a monotonic clock, a wall clock, and sleeping until a moment of the monotonic one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A future that resolves at a moment.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Monotonic and wall time of one host.
+pub trait Clock: Send + Sync {
+    /// Time since an arbitrary moment before this host started; never goes back.
+    fn monotonic(&self) -> Duration;
+
+    /// Time since 1970-01-01T00:00:00Z, as this host believes; may jump.
+    fn wall(&self) -> Duration;
+
+    /// Resolves once [`monotonic`](Clock::monotonic) has reached `moment`; at once if it has.
+    fn sleep_until(&self, moment: Duration) -> Sleep;
+}
+
+/// The clocks of the machine.
+pub struct RealClock {
+    started: Instant,
+}
+
+impl RealClock {
+    /// Starts the monotonic clock at zero.
+    #[must_use]
+    pub fn start() -> Self {
+        Self {
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Clock for RealClock {
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn wall(&self) -> Duration {
+        // A machine set before 1970 reads as 1970: callers only ever compare or print this.
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+    }
+
+    fn sleep_until(&self, moment: Duration) -> Sleep {
+        // A moment too far to represent is the same as one nobody lives to see.
+        let moment = self
+            .started
+            .checked_add(moment)
+            .unwrap_or_else(|| self.started + Duration::from_secs(u32::MAX.into()));
+        Box::pin(tokio::time::sleep_until(moment.into()))
+    }
+}
+
+/// `moment` passed before `future` was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the deadline passed")]
+pub struct Elapsed;
+
+/// Runs `future` until `moment` of `clock`, then drops it.
+///
+/// # Errors
+/// [`Elapsed`]: the moment came first.
+pub async fn timeout_at<F: Future>(
+    clock: &dyn Clock,
+    moment: Duration,
+    future: F,
+) -> Result<F::Output, Elapsed> {
+    let sleep = clock.sleep_until(moment);
+    tokio::pin!(future);
+    tokio::select! {
+        // The result wins a tie: work that is done is not thrown away.
+        biased;
+        output = &mut future => Ok(output),
+        () = sleep => Err(Elapsed),
+    }
+}
+
+/// [`timeout_at`] counted from now.
+///
+/// # Errors
+/// [`Elapsed`]: `duration` passed first.
+pub async fn timeout<F: Future>(
+    clock: &dyn Clock,
+    duration: Duration,
+    future: F,
+) -> Result<F::Output, Elapsed> {
+    timeout_at(clock, clock.monotonic().saturating_add(duration), future).await
+}
+
+/// Waits for `duration`.
+pub async fn sleep(clock: &dyn Clock, duration: Duration) {
+    clock
+        .sleep_until(clock.monotonic().saturating_add(duration))
+        .await;
+}

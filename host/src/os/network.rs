@@ -1,0 +1,62 @@
+//! Sockets. Protocols (HTTP here, TLS between hosts) are spoken by the callers.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+pub use tokio::net::{TcpListener, TcpStream};
+
+/// A connection on its way from the thread that accepted it to the one that serves it: a socket belongs to one runtime at a time.
+pub type Accepted = std::net::TcpStream;
+
+/// A connection being made.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+
+/// Sockets of one host.
+pub trait Network: Send + Sync {
+    /// Listens on `address`; port 0 asks for any free port. Must be called inside a runtime.
+    ///
+    /// # Errors
+    /// `AddrInUse`: another process listens there. Others as the operating system says.
+    fn listen(&self, address: SocketAddr) -> io::Result<TcpListener>;
+
+    /// Connects to `address`.
+    fn connect(&self, address: SocketAddr) -> Connecting;
+}
+
+/// The network of the machine.
+pub struct RealNetwork;
+
+/// Connections that the kernel holds ready while every thread is busy.
+const BACKLOG: u32 = 1024;
+
+impl Network for RealNetwork {
+    fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        let socket = if address.is_ipv4() {
+            tokio::net::TcpSocket::new_v4()?
+        } else {
+            tokio::net::TcpSocket::new_v6()?
+        };
+        // Without this a host that restarts would have to wait for its old connections to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    }
+
+    fn connect(&self, address: SocketAddr) -> Connecting {
+        Box::pin(async move {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        })
+    }
+}
+
+/// Whether the machine's resolver has `address` among those of `host`. A literal address resolves to itself.
+#[must_use]
+pub fn resolves_to(host: &str, port: u16, address: std::net::IpAddr) -> bool {
+    use std::net::ToSocketAddrs;
+    (host, port)
+        .to_socket_addrs()
+        .is_ok_and(|mut addresses| addresses.any(|candidate| candidate.ip() == address))
+}

@@ -1,0 +1,124 @@
+//! Runs a call: on a fresh instance, or on one that served before (`instance = "pooled"`).
+//!
+//! A used instance serves one call at a time and is dropped after a failure, after a cancelled call, and after a randomised number of calls,
+//! so that instances made together are not replaced together.
+
+use crate::call_error::CallError;
+use crate::config::InstanceMode;
+use crate::dispatch::{Dispatch, Invocation};
+use crate::instance::{HttpReply, Instance};
+use crate::limits::{CpuMeter, Metered};
+use crate::payload::{Body, Payload};
+use crate::version::Version;
+use std::sync::{Arc, Mutex, PoisonError};
+use wasmtime::component::Val;
+
+/// Instances of one version that wait for their next call. At most as many as the service may have calls.
+#[derive(Default)]
+pub struct Idle(Mutex<Vec<Instance>>);
+
+impl Idle {
+    fn take(&self) -> Option<Instance> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give(&self, instance: Instance) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(instance);
+    }
+
+    /// Drops all of them.
+    pub fn clear(&self) {
+        // Dropped outside the lock: each gives its memory back to the pool.
+        let instances = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(instances);
+    }
+}
+
+/// Runs a call of a function to its end.
+///
+/// # Errors
+/// [`CallError::NotFound`]: no such function. Others see [`Instance::call`].
+pub async fn call(
+    version: Arc<Version>,
+    invocation: Invocation,
+    arguments: Vec<Val>,
+    dispatch: Arc<dyn Dispatch>,
+) -> Result<Payload, CallError> {
+    let Some(export) = version.exports.get(&*invocation.function) else {
+        return Err(CallError::NotFound {
+            service: version.service.name.to_string(),
+            message: format!("it has no function {}", invocation.function),
+        });
+    };
+    let (idle, meter) = checkout(&version);
+    Metered::new(Arc::clone(&meter), async {
+        let mut instance = ready(&version, idle, invocation, dispatch, meter).await?;
+        let results = instance.call(export, &arguments).await?;
+        checkin(&version, instance);
+        Ok(Payload::Values(results))
+    })
+    .await
+}
+
+/// Runs a call of the HTTP handler to its end; the answer leaves earlier, through `reply`.
+///
+/// # Errors
+/// See [`Instance::serve`].
+pub async fn serve(
+    version: Arc<Version>,
+    invocation: Invocation,
+    request: http::Request<Body>,
+    reply: HttpReply,
+    dispatch: Arc<dyn Dispatch>,
+) -> Result<(), CallError> {
+    let (idle, meter) = checkout(&version);
+    Metered::new(Arc::clone(&meter), async {
+        let mut instance = ready(&version, idle, invocation, dispatch, meter).await?;
+        instance.serve(request, reply).await?;
+        checkin(&version, instance);
+        Ok(())
+    })
+    .await
+}
+
+fn checkout(version: &Version) -> (Option<Instance>, Arc<CpuMeter>) {
+    let idle = version.idle.take();
+    let meter = idle.as_ref().map_or_else(
+        || CpuMeter::new(Arc::clone(&version.service.os.clock)),
+        Instance::meter,
+    );
+    (idle, meter)
+}
+
+async fn ready(
+    version: &Version,
+    idle: Option<Instance>,
+    invocation: Invocation,
+    dispatch: Arc<dyn Dispatch>,
+    meter: Arc<CpuMeter>,
+) -> Result<Instance, CallError> {
+    if let Some(mut instance) = idle {
+        instance.renew(invocation.envelope, dispatch);
+        return Ok(instance);
+    }
+    let mut instance = Instance::new(version, invocation.envelope, dispatch, meter).await?;
+    instance.calls_left = match version.service.config.instance {
+        InstanceMode::PerCall => 1,
+        // Between half and one and a half times the configured number.
+        InstanceMode::Pooled { retire_after } => {
+            let spread = version.service.os.entropy.next() % u64::from(retire_after).max(1);
+            retire_after / 2 + u32::try_from(spread).unwrap_or(retire_after)
+        }
+    };
+    Ok(instance)
+}
+
+fn checkin(version: &Version, mut instance: Instance) {
+    instance.calls_left = instance.calls_left.saturating_sub(1);
+    if instance.calls_left > 0 {
+        version.idle.give(instance);
+    }
+}

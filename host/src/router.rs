@@ -1,0 +1,292 @@
+//! Decides where a call runs, and sees it through: admission, deadline, figures, and the failure as a [`CallError`].
+//!
+//! Called by `http`, `admin` and guests' imports through [`Dispatch`]. Owns no instances. Today every call runs on this host.
+
+use crate::admission::Refusal;
+use crate::call_error::CallError;
+use crate::dispatch::{Answer, Dispatch, Invocation};
+use crate::os::Os;
+use crate::os::clock::timeout_at;
+use crate::os::task::{self, Task};
+use crate::payload::{Body, Payload};
+use crate::pool;
+use crate::services::{Services, Slot, State};
+use crate::version::Version;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Shortest wait asked of a caller that was refused: less would only make it knock again before anything changed.
+const RETRY_AFTER_MIN: Duration = Duration::from_millis(10);
+
+/// Carries out calls on this host.
+pub struct Router {
+    services: Arc<Services>,
+    os: Os,
+}
+
+impl Dispatch for Router {
+    fn dispatch(self: Arc<Self>, invocation: Invocation) -> Answer {
+        Box::pin(self.call(invocation))
+    }
+}
+
+impl Router {
+    /// A router over a table of services.
+    #[must_use]
+    pub fn new(services: Arc<Services>, os: Os) -> Self {
+        Self { services, os }
+    }
+
+    async fn call(self: Arc<Self>, mut invocation: Invocation) -> Result<Payload, CallError> {
+        let Some(slot) = self.services.get(invocation.service) else {
+            return Err(CallError::NotFound {
+                service: invocation.function.to_string(),
+                message: "no such service".into(),
+            });
+        };
+        let started = self.os.clock.monotonic();
+        invocation.envelope.deadline = invocation
+            .envelope
+            .deadline
+            .min(started.saturating_add(slot.service.config.limits.time));
+        match Arc::clone(&self).run(slot, invocation, started).await {
+            Ok(payload) => Ok(payload),
+            Err(error) => {
+                slot.service.figures.refused_or_failed();
+                report(slot, &error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        slot: &Slot,
+        mut invocation: Invocation,
+        started: Duration,
+    ) -> Result<Payload, CallError> {
+        let name = || slot.service.name.to_string();
+        let version = slot.running().ok_or_else(|| not_running(slot))?;
+        if invocation.envelope.hops_left == 0 {
+            let message = "the call is too many calls away from where it entered, most likely in a cycle; break the cycle, or raise cluster.hops-max".into();
+            return Err(CallError::HopLimit {
+                service: name(),
+                message,
+            });
+        }
+        let deadline = invocation.envelope.deadline;
+        let permit = slot
+            .admission
+            .enter(self.os.clock.as_ref(), deadline)
+            .await
+            .map_err(|refusal| match refusal {
+                Refusal::Full => CallError::Overloaded {
+                    service: name(),
+                    retry_after: retry_after(slot),
+                },
+                Refusal::Deadline => late(slot, "waited for its turn", started, deadline),
+            })?;
+        let (clock, dispatch) = (
+            Arc::clone(&self.os.clock),
+            Arc::clone(&self) as Arc<dyn Dispatch>,
+        );
+        match std::mem::replace(&mut invocation.arguments, Payload::Values(Vec::new())) {
+            Payload::Values(arguments) => {
+                // The callee gets a task of its own, since the engine does not allow one store to be polled inside another's poll.
+                let task = task::spawn(async move {
+                    let _permit = permit;
+                    timeout_at(
+                        clock.as_ref(),
+                        deadline,
+                        pool::call(version, invocation, arguments, dispatch),
+                    )
+                    .await
+                });
+                match task.await {
+                    Ok(Ok(result)) => {
+                        if result.is_ok() {
+                            slot.service
+                                .figures
+                                .completed(self.os.clock.monotonic().saturating_sub(started));
+                        }
+                        result
+                    }
+                    Ok(Err(_elapsed)) => Err(late(slot, "did not answer", started, deadline)),
+                    Err(error) => Err(host_failed(slot, error)),
+                }
+            }
+            Payload::Request(request) => {
+                self.serve(slot, version, invocation, request, permit, started)
+                    .await
+            }
+            Payload::Response(_) => Err(CallError::Incompatible {
+                service: name(),
+                message: "a response is not an argument".into(),
+            }),
+        }
+    }
+
+    /// Runs an HTTP handler. The answer may begin long before the handler ends, so figures and permit stay with the task.
+    async fn serve(
+        &self,
+        slot: &Slot,
+        version: Arc<Version>,
+        invocation: Invocation,
+        request: http::Request<Body>,
+        permit: crate::admission::Permit,
+        started: Duration,
+    ) -> Result<Payload, CallError> {
+        let deadline = invocation.envelope.deadline;
+        let (clock, service) = (Arc::clone(&self.os.clock), Arc::clone(&slot.service));
+        let dispatch: Arc<dyn Dispatch> = Arc::new(Router {
+            services: Arc::clone(&self.services),
+            os: self.os.clone(),
+        });
+        let (reply, replied) = oneshot::channel();
+        let mut task = task::spawn(async move {
+            let _permit = permit;
+            let served = timeout_at(
+                clock.as_ref(),
+                deadline,
+                pool::serve(version, invocation, request, reply, dispatch),
+            )
+            .await;
+            if matches!(served, Ok(Ok(()))) {
+                service
+                    .figures
+                    .completed(clock.monotonic().saturating_sub(started));
+            }
+            served
+        });
+        // A guest that fails drops its end of the reply, so waiting for the reply alone never hangs.
+        let error = match replied.await {
+            Ok(Ok(response)) => {
+                return Ok(Payload::Response(response.map(|body| {
+                    GuestBody {
+                        body,
+                        task: Some(task),
+                    }
+                    .boxed_unsync()
+                })));
+            }
+            Ok(Err(code)) => {
+                return Err(CallError::Trapped {
+                    service: slot.service.name.to_string(),
+                    message: format!("answered with the HTTP error {code}"),
+                });
+            }
+            Err(_dropped) => (&mut task).await,
+        };
+        Err(match error {
+            Ok(Ok(Ok(()))) => CallError::Trapped {
+                service: slot.service.name.to_string(),
+                message: "returned without an answer".into(),
+            },
+            Ok(Ok(Err(error))) => error,
+            Ok(Err(_elapsed)) => late(slot, "did not answer", started, deadline),
+            Err(error) => host_failed(slot, error),
+        })
+    }
+}
+
+fn not_running(slot: &Slot) -> CallError {
+    let name = &slot.service.name;
+    let message = match &*slot.state() {
+        State::Elsewhere => "it is not placed on this host".to_owned(),
+        State::Starting => "it is starting".to_owned(),
+        State::Stopped => format!("it was stopped; start it with `bookshop-host start {name}`"),
+        State::Failed { reason } => format!("it could not be loaded: {reason}"),
+        State::Stopping => "the host is shutting down".to_owned(),
+        // It began to run between the two looks at its state; the caller may simply call again.
+        State::Running(_) => "it was starting".to_owned(),
+    };
+    CallError::Unavailable {
+        service: name.to_string(),
+        message,
+        maybe_executed: false,
+    }
+}
+
+fn late(slot: &Slot, what: &str, started: Duration, deadline: Duration) -> CallError {
+    let milliseconds = deadline.saturating_sub(started).as_millis();
+    CallError::DeadlineExceeded {
+        service: slot.service.name.to_string(),
+        message: format!("{what} within {milliseconds} ms"),
+    }
+}
+
+fn host_failed(slot: &Slot, error: task::TaskError) -> CallError {
+    CallError::Unavailable {
+        service: slot.service.name.to_string(),
+        message: error.to_string(),
+        maybe_executed: true,
+    }
+}
+
+/// How long the calls that wait now will take, by the mean of those that were.
+fn retry_after(slot: &Slot) -> Duration {
+    let limits = &slot.service.config.limits;
+    let rounds = limits.queue / limits.concurrency.max(1) + 1;
+    (slot.service.figures.mean() * rounds).clamp(RETRY_AFTER_MIN, limits.time)
+}
+
+/// Tells the operator about failures that are not the caller's doing. Refusals are in the figures, not one line each.
+fn report(slot: &Slot, error: &CallError) {
+    match error {
+        CallError::Trapped { message, .. } => slot.service.log.failure(message),
+        CallError::DeadlineExceeded { message, .. } => slot.service.log.failure(message),
+        CallError::NotFound { .. }
+        | CallError::NotGranted { .. }
+        | CallError::Incompatible { .. }
+        | CallError::Overloaded { .. }
+        | CallError::Cancelled
+        | CallError::Unavailable { .. }
+        | CallError::Redirected { .. }
+        | CallError::HopLimit { .. } => {}
+    }
+}
+
+type ServeTask = Task<Result<Result<(), CallError>, crate::os::clock::Elapsed>>;
+
+pin_project_lite::pin_project! {
+    /// The body that a guest is still producing. A client that goes away before its end cancels the guest.
+    struct GuestBody {
+        #[pin]
+        body: Body,
+        task: Option<ServeTask>,
+    }
+}
+
+impl http_body::Body for GuestBody {
+    type Data = Bytes;
+    type Error = wasmtime_wasi_http::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        let this = self.project();
+        let frame = this.body.poll_frame(context);
+        if matches!(frame, Poll::Ready(None))
+            && let Some(task) = this.task.take()
+        {
+            // All was said; the guest may still tidy up, bounded by its deadline and counted by its permit.
+            task.release();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // Only a poll that returns nothing releases the task, so an early end is not offered.
+        false
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,404 @@
+//! Brings services up, stops and starts them, and tries failed ones again.
+//!
+//! One task owns all changes of the table of services; [`Supervisor`] is the handle to it.
+
+use crate::compile::Compiler;
+use crate::component::{self, Loaded};
+use crate::config::{Config, HostName};
+use crate::dispatch::ServiceId;
+use crate::linker::{Exporter, Exporters, ServiceLinker};
+use crate::os::clock::{sleep, timeout};
+use crate::os::task::{self, Task};
+use crate::os::{Os, process};
+use crate::services::{Services, Slot, State};
+use crate::telemetry::Log;
+use crate::version::Version;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use wasmtime::Engine;
+
+/// Commands waiting for the supervisor. Every sender waits for its reply, so a longer queue would hide delay, not remove it.
+const COMMANDS_MAX: usize = 16;
+/// A failed service is tried again after this long, then after twice as long, and so on up to the maximum.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(60);
+/// How often a drain looks whether the last call is done.
+const DRAIN_POLL: Duration = Duration::from_millis(5);
+
+/// Why a service could not be stopped or started.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SupervisorError {
+    /// No such service in the configuration.
+    #[error("no service {0} in the configuration; `bookshop-host status` lists them")]
+    Unknown(String),
+    /// It is placed on other hosts only.
+    #[error("service {0} is not placed on this host")]
+    Elsewhere(String),
+    /// It was started and failed again.
+    #[error("service {service} could not be loaded: {reason}")]
+    Failed {
+        /// The service.
+        service: String,
+        /// The reason, with its causes.
+        reason: String,
+    },
+    /// Calls outlived the drain timeout; they keep running on the old version.
+    #[error("service {0} takes no new calls, but some of its calls outlived cluster.drain-timeout")]
+    DrainTimeout(String),
+    /// The host is shutting down.
+    #[error("the host is shutting down")]
+    Stopping,
+}
+
+enum Command {
+    Stop(String, oneshot::Sender<Result<(), SupervisorError>>),
+    Start(String, oneshot::Sender<Result<(), SupervisorError>>),
+}
+
+/// A handle to the task that owns the services.
+#[derive(Clone)]
+pub struct Supervisor {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Supervisor {
+    /// Lets a service take no more calls and waits until those under way are done.
+    ///
+    /// # Errors
+    /// See [`SupervisorError`].
+    pub async fn stop(&self, service: &str) -> Result<(), SupervisorError> {
+        self.send(|reply| Command::Stop(service.to_owned(), reply))
+            .await
+    }
+
+    /// Loads a service again from its file and lets it take calls. One that runs keeps running.
+    ///
+    /// # Errors
+    /// See [`SupervisorError`].
+    pub async fn start(&self, service: &str) -> Result<(), SupervisorError> {
+        self.send(|reply| Command::Start(service.to_owned(), reply))
+            .await
+    }
+
+    async fn send(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<(), SupervisorError>>) -> Command,
+    ) -> Result<(), SupervisorError> {
+        let (reply, done) = oneshot::channel();
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_| SupervisorError::Stopping)?;
+        done.await.map_err(|_| SupervisorError::Stopping)?
+    }
+}
+
+/// Everything the supervisor works with.
+pub struct Options {
+    /// The whole configuration.
+    pub config: Arc<Config>,
+    /// The host this is.
+    pub host: HostName,
+    /// The engine of this host.
+    pub engine: Engine,
+    /// Makes compiled code.
+    pub compiler: Compiler,
+    /// The table to keep.
+    pub services: Arc<Services>,
+    /// Where to report.
+    pub log: Log,
+    /// The outside.
+    pub os: Os,
+}
+
+/// Loads every service and starts the task that supervises them. The task ends with its handle.
+///
+/// # Errors
+/// A bug of the host: its own interfaces cannot be linked.
+pub async fn start(options: Options) -> wasmtime::Result<(Supervisor, Task<()>)> {
+    let linker = ServiceLinker::new(&options.engine)?;
+    let target = options
+        .config
+        .cargo_target(process::variable("CARGO_TARGET_DIR"));
+    let mut owner = Owner {
+        linker,
+        target,
+        loaded: BTreeMap::new(),
+        versions: BTreeMap::new(),
+        retries: BTreeMap::new(),
+        options,
+    };
+    owner.load_all().await;
+    let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
+    Ok((Supervisor { commands }, task::spawn(owner.run(receiver))))
+}
+
+struct Owner {
+    options: Options,
+    linker: ServiceLinker,
+    /// The folder in which cargo leaves the components it builds.
+    target: PathBuf,
+    /// Services whose code is loaded, placed here or not: others are linked to their types.
+    loaded: BTreeMap<ServiceId, Loaded>,
+    /// How many versions of each service ran here.
+    versions: BTreeMap<ServiceId, u32>,
+    retries: BTreeMap<ServiceId, Retry>,
+}
+
+struct Retry {
+    attempts: u32,
+    at: Duration,
+}
+
+impl Owner {
+    async fn load_all(&mut self) {
+        let ids: Vec<ServiceId> = self
+            .options
+            .services
+            .iter()
+            .map(|slot| slot.service.id)
+            .collect();
+        let mut failures = BTreeMap::new();
+        for &id in &ids {
+            if let Err(reason) = self.load(id).await {
+                failures.insert(id, reason);
+            }
+        }
+        for id in ids {
+            let result = match failures.remove(&id) {
+                Some(reason) => Err(reason),
+                None => self.link(id),
+            };
+            self.settle(id, result);
+        }
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        loop {
+            let next = self
+                .retries
+                .values()
+                .map(|retry| retry.at)
+                .min()
+                .unwrap_or(Duration::MAX);
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    // The requester may have gone; what it asked for was done all the same.
+                    Some(Command::Stop(service, reply)) => drop(reply.send(self.stop(&service).await)),
+                    Some(Command::Start(service, reply)) => drop(reply.send(self.start(&service).await)),
+                    None => return,
+                },
+                () = self.options.os.clock.sleep_until(next) => self.retry().await,
+            }
+        }
+    }
+
+    fn slot(&self, id: ServiceId) -> &Slot {
+        self.options
+            .services
+            .get(id)
+            .expect("ids come from this table")
+    }
+
+    fn find(&self, service: &str) -> Result<ServiceId, SupervisorError> {
+        let slot = self
+            .options
+            .services
+            .find(service)
+            .ok_or_else(|| SupervisorError::Unknown(service.to_owned()))?;
+        if matches!(*slot.state(), State::Elsewhere) {
+            return Err(SupervisorError::Elsewhere(service.to_owned()));
+        }
+        Ok(slot.service.id)
+    }
+
+    async fn stop(&mut self, service: &str) -> Result<(), SupervisorError> {
+        let id = self.find(service)?;
+        self.retries.remove(&id);
+        let slot = self.slot(id);
+        let running = slot.running();
+        slot.set(State::Stopped);
+        self.options
+            .log
+            .info(Some(service), "stopped by the operator");
+        if let Some(version) = running {
+            version.idle.clear();
+        }
+        let clock = self.options.os.clock.as_ref();
+        let drained = async {
+            while slot.admission.running() > 0 {
+                sleep(clock, DRAIN_POLL).await;
+            }
+        };
+        timeout(clock, self.options.config.cluster.drain_timeout, drained)
+            .await
+            .map_err(|_| SupervisorError::DrainTimeout(service.to_owned()))
+    }
+
+    async fn start(&mut self, service: &str) -> Result<(), SupervisorError> {
+        let id = self.find(service)?;
+        if self.slot(id).running().is_some() {
+            return Ok(());
+        }
+        self.slot(id).set(State::Starting);
+        let result = match self.load(id).await {
+            Ok(()) => self.link(id),
+            Err(reason) => Err(reason),
+        };
+        self.settle(id, result);
+        match &*self.slot(id).state() {
+            State::Failed { reason } => Err(SupervisorError::Failed {
+                service: service.to_owned(),
+                reason: reason.clone(),
+            }),
+            State::Elsewhere
+            | State::Starting
+            | State::Running(_)
+            | State::Stopped
+            | State::Stopping => Ok(()),
+        }
+    }
+
+    async fn retry(&mut self) {
+        let now = self.options.os.clock.monotonic();
+        let due: Vec<ServiceId> = self
+            .retries
+            .iter()
+            .filter(|(_, retry)| retry.at <= now)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            let result = match self.load(id).await {
+                Ok(()) => self.link(id),
+                Err(reason) => Err(reason),
+            };
+            self.settle(id, result);
+        }
+    }
+
+    async fn load(&mut self, id: ServiceId) -> Result<(), String> {
+        let path = self.slot(id).service.config.wasm_path(&self.target);
+        let Options {
+            engine,
+            compiler,
+            os,
+            ..
+        } = &self.options;
+        let loaded = component::load(&path, engine, compiler, os)
+            .await
+            .map_err(|error| chain(&error))?;
+        self.loaded.insert(id, loaded);
+        Ok(())
+    }
+
+    fn link(&mut self, id: ServiceId) -> Result<Option<Version>, String> {
+        let service = Arc::clone(&self.slot(id).service);
+        if !service.config.is_placed_on(&self.options.host) {
+            return Ok(None);
+        }
+        let exporters = self.exporters();
+        let loaded = self.loaded.get(&id).ok_or("it is not loaded")?;
+        let pre = self
+            .linker
+            .link(&service.config, loaded, &exporters)
+            .map_err(|error| self.explain(&chain(&error)))?;
+        let ordinal = self.versions.get(&id).copied().unwrap_or(0) + 1;
+        self.versions.insert(id, ordinal);
+        let functions = loaded.exports(&self.options.engine);
+        Ok(Some(Version::new(
+            service,
+            loaded.digest.clone(),
+            ordinal,
+            pre,
+            &functions,
+        )))
+    }
+
+    fn exporters(&self) -> Exporters {
+        let exporter = |(id, loaded): (&ServiceId, &Loaded)| {
+            (
+                *id,
+                Exporter {
+                    name: self.slot(*id).service.name.to_string(),
+                    functions: loaded.exports(&self.options.engine),
+                },
+            )
+        };
+        self.loaded.iter().map(exporter).collect()
+    }
+
+    /// A missing exporter is often one that could not be loaded itself.
+    fn explain(&self, reason: &str) -> String {
+        let missing: Vec<&str> = self
+            .options
+            .services
+            .iter()
+            .filter(|slot| !self.loaded.contains_key(&slot.service.id))
+            .map(|slot| &*slot.service.name)
+            .collect();
+        if missing.is_empty() {
+            reason.to_owned()
+        } else {
+            format!("{reason} (could not be loaded: {})", missing.join(", "))
+        }
+    }
+
+    fn settle(&mut self, id: ServiceId, result: Result<Option<Version>, String>) {
+        let slot = self
+            .options
+            .services
+            .get(id)
+            .expect("ids come from this table");
+        match result {
+            Ok(None) => slot.set(State::Elsewhere),
+            Ok(Some(version)) => {
+                self.retries.remove(&id);
+                let digest = version.digest.get(..12).unwrap_or_default().to_owned();
+                slot.set(State::Running(Arc::new(version)));
+                self.options.log.info(
+                    Some(&slot.service.name),
+                    &format!("running, sha256 {digest}"),
+                );
+            }
+            Err(reason) => {
+                let attempts = self.retries.get(&id).map_or(0, |retry| retry.attempts) + 1;
+                let delay = RETRY_MIN
+                    .saturating_mul(1 << attempts.min(16).saturating_sub(1))
+                    .min(RETRY_MAX);
+                self.retries.insert(
+                    id,
+                    Retry {
+                        attempts,
+                        at: self.options.os.clock.monotonic() + delay,
+                    },
+                );
+                let is_news =
+                    !matches!(&*slot.state(), State::Failed { reason: known } if *known == reason);
+                if is_news {
+                    self.options.log.error(
+                        Some(&slot.service.name),
+                        &format!("could not be loaded: {reason}"),
+                    );
+                }
+                slot.set(State::Failed { reason });
+            }
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,201 @@
+//! The shipped program running a cluster of child processes on free ports, as a user starts it.
+
+use crate::paths;
+use bookshop_host::admin::client;
+use bookshop_host::os::Os;
+use serde_json::Value;
+use std::fmt::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// Longest that anything a test waits for may take.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Addresses of one host.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    pub name: &'static str,
+    pub http: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+/// A running `bookshop-host run`.
+pub struct Cluster {
+    pub hosts: Vec<Addresses>,
+    pub process: Child,
+    pub os: Os,
+    lines: tokio::task::JoinHandle<Vec<String>>,
+}
+
+/// How a cluster ended.
+pub struct Ended {
+    pub status: std::process::ExitStatus,
+    pub lines: Vec<String>,
+}
+
+/// Free ports of loopback. They are held together, so that no two are the same.
+fn free_ports(count: usize) -> Vec<u16> {
+    let held: Vec<TcpListener> = (0..count)
+        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
+        .collect();
+    let port = |listener: &TcpListener| listener.local_addr().expect("a bound socket").port();
+    held.iter().map(port).collect()
+}
+
+/// Writes a cluster file with these hosts and sections; returns its path.
+pub fn write_config(hosts: &[&'static str], sections: &str) -> (PathBuf, Vec<Addresses>) {
+    let folder = paths::data().join("clusters").join(paths::unique("cluster"));
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let mut text = format!(
+        "[cluster]\nname = \"test\"\ndata = \"{}\"\nworkers = 1\ndrain-timeout = \"5s\"\n",
+        folder.join("data").display()
+    );
+    let mut addresses = Vec::new();
+    for (name, ports) in hosts.iter().zip(free_ports(hosts.len() * 4).chunks(4)) {
+        let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        let (http, admin) = (at(ports[0]), at(ports[1]));
+        write!(
+            text,
+            "\n[[host]]\nname = \"{name}\"\nhttp = \"{http}\"\nadmin = \"{admin}\"\npeer = \"{}\"\napi = \"{}\"\n",
+            at(ports[2]),
+            at(ports[3])
+        )
+        .expect("a string takes any text");
+        addresses.push(Addresses { name, http, admin });
+    }
+    let file = folder.join("cluster.toml");
+    std::fs::write(&file, text + sections).expect("the file can be written");
+    (file, addresses)
+}
+
+/// The sections of the shop's five services, from the components the build left.
+pub fn shop() -> String {
+    let mut sections = String::new();
+    for name in [
+        "frontend",
+        "orchestrator",
+        "transaction-verification",
+        "fraud-detection",
+        "suggestions",
+    ] {
+        let http = if name == "frontend" { "http = { path = \"/\" }\n" } else { "" };
+        let wasm = paths::guest(name);
+        write!(sections, "\n[service.{name}]\nwasm = \"{}\"\n{http}", wasm.display())
+            .expect("a string takes any text");
+    }
+    sections
+}
+
+impl Cluster {
+    /// Starts a cluster of these hosts and waits until all of them serve.
+    pub async fn start(hosts: &[&'static str], sections: &str, flags: &[&str]) -> Self {
+        let (file, addresses) = write_config(hosts, sections);
+        let cluster = Self::spawn(&file, addresses, flags);
+        for host in &cluster.hosts {
+            cluster.until_state(host.name, "running").await;
+        }
+        cluster
+    }
+
+    /// Starts a cluster and does not wait.
+    pub fn spawn(file: &std::path::Path, hosts: Vec<Addresses>, flags: &[&str]) -> Self {
+        let mut process = Command::new(paths::program())
+            .arg("run")
+            .arg(file)
+            .args(flags)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program starts");
+        let stderr = process.stderr.take().expect("standard error is a pipe");
+        let lines = tokio::spawn(async move {
+            let (mut kept, mut lines) = (Vec::new(), BufReader::new(stderr).lines());
+            while let Ok(Some(line)) = lines.next_line().await {
+                kept.push(line);
+            }
+            kept
+        });
+        Self { hosts, process, os: Os::real(), lines }
+    }
+
+    /// The addresses of a host.
+    pub fn host(&self, name: &str) -> &Addresses {
+        self.hosts.iter().find(|host| host.name == name).expect("the host is in the file")
+    }
+
+    /// One request to a host's admin interface; `None` if it does not answer.
+    pub async fn admin(&self, host: &str, path: &str, body: Option<&Value>) -> Option<Value> {
+        let address = self.host(host).admin;
+        let answer = client::request(&self.os, address, path, body, PATIENCE).await;
+        answer.ok().map(|(_, value)| value)
+    }
+
+    /// What the cluster says of a host, by whichever other host or itself answers.
+    pub async fn status_of(&self, name: &str) -> Option<Value> {
+        for asked in &self.hosts {
+            if let Some(status) = self.admin(asked.name, "/v1/status", None).await {
+                let hosts = status["hosts"].as_array().expect("hosts are a list");
+                return hosts.iter().find(|host| host["name"] == name).cloned();
+            }
+        }
+        None
+    }
+
+    /// Waits until a host is in a state; returns what `status` says of it.
+    pub async fn until_state(&self, name: &str, state: &str) -> Value {
+        let what = format!("host {name} is {state}");
+        until(&what, async || self.status_of(name).await.filter(|host| host["state"] == state)).await
+    }
+
+    /// Checks out the order in the shop's shape; returns the HTTP status and the answer.
+    pub async fn checkout(&self, host: &str, order: &Value) -> Option<(u16, Value)> {
+        let address = self.host(host).http;
+        let answer = client::request(&self.os, address, "/checkout", Some(order), PATIENCE).await;
+        answer.ok().map(|(status, value)| (status.as_u16(), value))
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub async fn terminate(self) -> Ended {
+        let pid = self.process.id().expect("it runs");
+        kill(pid, "TERM").await;
+        self.ended().await
+    }
+
+    /// Waits for the end.
+    pub async fn ended(mut self) -> Ended {
+        let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        let status = ended.expect("it drains in time").expect("it can be waited for");
+        Ended { status, lines: self.lines.await.expect("its output can be read") }
+    }
+}
+
+/// Sends a signal to a process.
+pub async fn kill(pid: u32, signal: &str) {
+    let status = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status().await;
+    assert!(status.expect("kill is a program").success(), "process {pid} is there");
+}
+
+/// Whether a process is there (and not merely waiting to be reaped).
+pub fn is_alive(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+    status.is_ok_and(|status| !status.contains("State:\tZ"))
+}
+
+/// Looks until there is an answer.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited {} s until {what}", PATIENCE.as_secs());
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

@@ -1,0 +1,66 @@
+//! Checks of this repository, run as `cargo xtask COMMAND`.
+//!
+//! The commands are independent of the host: nothing here depends on its code, so a host that does not compile can still be checked.
+
+mod command;
+mod deny;
+mod guests;
+mod suite;
+mod tidy;
+mod totals;
+mod workspace;
+
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  test            format, tidy, lints, guests and every test; the last line is `N passed, N failed`
+  tidy [--json]   the rules of this repository that no compiler knows
+  build-guests    the components and the fixtures, as WebAssembly
+  deny            licences, advisories and sources of all dependencies (needs cargo-deny)";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether everything that was asked for is as it should be.
+fn run() -> Result<bool> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = root()?;
+    match arguments.as_slice() {
+        ["test"] => suite::run(&root),
+        ["tidy"] => tidy::run(&root, tidy::Format::Text),
+        ["tidy", "--json"] => tidy::run(&root, tidy::Format::Json),
+        ["build-guests"] => guests::build(&root),
+        ["deny"] => deny::run(&root),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(true)
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            Ok(false)
+        }
+    }
+}
+
+/// The folder that this program was built from; `cargo xtask` works in every folder below it.
+fn root() -> Result<PathBuf> {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").context("start it as `cargo xtask`")?;
+    let root = PathBuf::from(manifest)
+        .ancestors()
+        .nth(2)
+        .map(PathBuf::from);
+    root.context("the folder of xtask is two below the root")
+}
