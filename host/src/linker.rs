@@ -79,9 +79,9 @@ pub enum LinkError {
         function: FunctionName,
         /// The service that exports it.
         exporter: String,
-        /// Where they differ.
+        /// Where they differ. Boxed, since it is three texts of its own.
         #[source]
-        source: Mismatch,
+        source: Box<Mismatch>,
     },
     /// A function between services passes something that is not a value.
     #[error(
@@ -376,6 +376,6 @@ fn check_import(
         service: service.to_owned(),
         function: function.clone(),
         exporter: exporter.name.clone(),
-        source,
+        source: Box::new(source),
     })
 }

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 pub mod call;
 pub mod client;
+pub mod control;
+pub mod logs;
 pub mod server;
 pub mod status;
 

@@ -3,11 +3,12 @@
 //! A page in somebody's browser can send requests to loopback too, so a POST must say `application/json` (which a page cannot
 //! without asking first, and the asking is never answered), and the `Host` must be an address, not a name that could be made to point here.
 
-use crate::admin::{Admin, AdminError, call, status};
+use crate::admin::control::Change;
+use crate::admin::{Admin, AdminError, call, control, logs, status};
 use crate::os::network::{TcpListener, TcpStream};
 use crate::os::task::{self, Task};
 use crate::parent::HostRequest;
-use crate::supervisor::{SupervisorError, chain};
+use crate::supervisor::chain;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -28,12 +29,6 @@ const CONNECTIONS_MAX: usize = 64;
 /// The largest request: arguments of a call, as text.
 const BODY_BYTES_MAX: usize = 16 << 20;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Lines returned at once unless the request says less.
-const LOG_LINES_MAX: usize = 10_000;
-/// Longest wait for a new log line; a follower asks again.
-const LOG_WAIT_MAX: Duration = Duration::from_secs(30);
-/// How often a waiting log request looks for new lines.
-const LOG_POLL: Duration = Duration::from_millis(50);
 
 /// Serves the admin interface until `stopped`, and the requests under way then to their end.
 pub async fn serve(admin: Arc<Admin>, listener: TcpListener, mut stopped: watch::Receiver<bool>) {
@@ -114,31 +109,24 @@ async fn route(admin: &Admin, request: Request<Incoming>) -> Result<Value, Admin
         request.uri().path().to_owned(),
         query(request.uri().query().unwrap_or_default()),
     );
+    let is_own = query.get("scope").is_some_and(|scope| scope == "host");
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match (request.method(), segments.as_slice()) {
-        (&Method::GET, ["v1", "status"])
-            if query.get("scope").is_some_and(|scope| scope == "host") =>
-        {
-            Ok(json!(status::own(admin)))
-        }
+        (&Method::GET, ["v1", "status"]) if is_own => Ok(json!(status::own(admin))),
         (&Method::GET, ["v1", "status"]) => Ok(status::cluster(admin).await),
-        (&Method::GET, ["v1", "logs"]) => logs(admin, &query).await,
+        (&Method::GET, ["v1", "logs"]) => logs::read(admin, &query).await,
         (&Method::POST, ["v1", "call"]) => call::call(admin, body(request).await?).await,
-        (&Method::POST, ["v1", "services", name, "stop"]) => {
-            admin
-                .supervisor
-                .stop(name)
-                .await
-                .map_err(supervisor_error)?;
-            Ok(json!({ "message": format!("service {name} is stopped on host {}", admin.host) }))
-        }
-        (&Method::POST, ["v1", "services", name, "start"]) => {
-            admin
-                .supervisor
-                .start(name)
-                .await
-                .map_err(supervisor_error)?;
-            Ok(json!({ "message": format!("service {name} runs on host {}", admin.host) }))
+        (&Method::POST, ["v1", "services", name, verb @ ("stop" | "start")]) => {
+            let change = if *verb == "stop" {
+                Change::Stop
+            } else {
+                Change::Start
+            };
+            if is_own {
+                control::own(admin, name, change).await
+            } else {
+                control::everywhere(admin, name, change).await
+            }
         }
         (&Method::POST, ["v1", "hosts", name, "stop"]) => {
             host_request(admin, HostRequest::Stop((*name).to_owned())).await
@@ -157,16 +145,6 @@ async fn host_request(admin: &Admin, request: HostRequest) -> Result<Value, Admi
         .await
         .map_err(|error| AdminError::Refused(error.to_string()))?;
     Ok(json!({ "message": message }))
-}
-
-fn supervisor_error(error: SupervisorError) -> AdminError {
-    match error {
-        SupervisorError::Unknown(_) => AdminError::NotFound(error.to_string()),
-        SupervisorError::Elsewhere(_)
-        | SupervisorError::Failed { .. }
-        | SupervisorError::DrainTimeout(_)
-        | SupervisorError::Stopping => AdminError::Refused(error.to_string()),
-    }
 }
 
 fn check_origin(request: &Request<Incoming>) -> Result<(), AdminError> {
@@ -221,51 +199,4 @@ fn query(text: &str) -> BTreeMap<String, String> {
         .filter_map(|pair| pair.split_once('='))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
-}
-
-/// Lines after a sequence number; waits for the first one if it is asked to.
-async fn logs(admin: &Admin, query: &BTreeMap<String, String>) -> Result<Value, AdminError> {
-    let number = |key: &str| match query.get(key) {
-        None => Ok(None),
-        Some(text) => text
-            .parse::<u64>()
-            .map(Some)
-            .map_err(|_| AdminError::Invalid(format!("{key}={text} is not a whole number"))),
-    };
-    let service = query.get("service").map(String::as_str);
-    if let Some(service) = service
-        && service != "host"
-        && admin.services.find(service).is_none()
-    {
-        return Err(AdminError::NotFound(format!(
-            "no service {service} in the configuration"
-        )));
-    }
-    let (after, limit) = (
-        number("after")?.unwrap_or(0),
-        number("limit")?
-            .and_then(|limit| usize::try_from(limit).ok())
-            .unwrap_or(LOG_LINES_MAX)
-            .min(LOG_LINES_MAX),
-    );
-    let wait = Duration::from_millis(number("wait_ms")?.unwrap_or(0)).min(LOG_WAIT_MAX);
-    let until = admin.os.clock.monotonic() + wait;
-    loop {
-        {
-            let ring = admin.log.lock();
-            let lines = ring.after(after, limit, |line| {
-                service.is_none_or(|service| line.service.as_deref().unwrap_or("host") == service)
-            });
-            if !lines.is_empty() || admin.os.clock.monotonic() >= until {
-                // A cut-off answer goes on where it ended; a complete one goes on after everything that was looked at.
-                let next = if lines.len() == limit {
-                    lines.last().map_or(after, |line| line.sequence)
-                } else {
-                    ring.last_sequence()
-                };
-                return Ok(json!({ "lines": lines, "next": next }));
-            }
-        }
-        crate::os::clock::sleep(admin.os.clock.as_ref(), LOG_POLL).await;
-    }
 }

@@ -20,10 +20,19 @@ pub struct Admin {
 
 /// An address as people type it: `127.0.0.1:9101`, `localhost:9101`, `:9101`, `9101`, or as a URL.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let plain = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
-    let port = plain.strip_prefix("localhost:").or_else(|| plain.strip_prefix(':')).unwrap_or(plain);
+    let plain = text
+        .strip_prefix("http://")
+        .unwrap_or(text)
+        .trim_end_matches('/');
+    let port = plain
+        .strip_prefix("localhost:")
+        .or_else(|| plain.strip_prefix(':'))
+        .unwrap_or(plain);
     let local = |port: u16| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    plain.parse().or_else(|_| port.parse().map(local)).map_err(|_| "write IP:PORT, for example 127.0.0.1:9101".to_owned())
+    plain
+        .parse()
+        .or_else(|_| port.parse().map(local))
+        .map_err(|_| "write IP:PORT, for example 127.0.0.1:9101".to_owned())
 }
 
 impl Admin {
@@ -31,7 +40,12 @@ impl Admin {
     ///
     /// # Errors
     /// No host answers, or it answers with an error.
-    pub async fn get<T: DeserializeOwned>(&self, os: &Os, path: &str, within: Duration) -> Result<T, Failure> {
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        os: &Os,
+        path: &str,
+        within: Duration,
+    ) -> Result<T, Failure> {
         self.exchange(os, path, None, within).await
     }
 
@@ -39,11 +53,23 @@ impl Admin {
     ///
     /// # Errors
     /// No host answers, or it answers with an error.
-    pub async fn post<T: DeserializeOwned>(&self, os: &Os, path: &str, body: &Value, within: Duration) -> Result<T, Failure> {
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        os: &Os,
+        path: &str,
+        body: &Value,
+        within: Duration,
+    ) -> Result<T, Failure> {
         self.exchange(os, path, Some(body), within).await
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, os: &Os, path: &str, body: Option<&Value>, within: Duration) -> Result<T, Failure> {
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        os: &Os,
+        path: &str,
+        body: Option<&Value>,
+        within: Duration,
+    ) -> Result<T, Failure> {
         let (status, answer) = client::request(os, self.address, path, body, within).await?;
         if !status.is_success() {
             return Err(refusal(status, &answer));
@@ -54,8 +80,15 @@ impl Admin {
 }
 
 fn refusal(status: StatusCode, answer: &Value) -> Failure {
-    let message = answer.pointer("/error/message").and_then(Value::as_str).map_or_else(|| format!("the host answers {status}"), ToOwned::to_owned);
-    if status == StatusCode::BAD_REQUEST { Failure::usage(message) } else { Failure::failed(message) }
+    let message = answer
+        .pointer("/error/message")
+        .and_then(Value::as_str)
+        .map_or_else(|| format!("the host answers {status}"), ToOwned::to_owned);
+    if status == StatusCode::BAD_REQUEST {
+        Failure::usage(message)
+    } else {
+        Failure::failed(message)
+    }
 }
 
 #[cfg(test)]
@@ -66,7 +99,13 @@ mod tests {
     #[test]
     fn an_address_may_be_typed_in_short() {
         let full = Ok("127.0.0.1:9102".parse().expect("an address"));
-        for text in ["127.0.0.1:9102", "localhost:9102", ":9102", "9102", "http://127.0.0.1:9102/"] {
+        for text in [
+            "127.0.0.1:9102",
+            "localhost:9102",
+            ":9102",
+            "9102",
+            "http://127.0.0.1:9102/",
+        ] {
             assert_eq!(address(text), full, "{text}");
         }
         assert!(address("alpha:9102").is_err());
@@ -76,8 +115,17 @@ mod tests {
     #[test]
     fn a_refusal_says_what_the_host_said() {
         let answer = json!({ "error": { "code": "invalid", "message": "no such function" } });
-        assert_eq!(refusal(StatusCode::BAD_REQUEST, &answer), Failure::usage("no such function"));
-        assert_eq!(refusal(StatusCode::NOT_FOUND, &answer), Failure::failed("no such function"));
-        assert_eq!(refusal(StatusCode::BAD_GATEWAY, &Value::Null), Failure::failed("the host answers 502 Bad Gateway"));
+        assert_eq!(
+            refusal(StatusCode::BAD_REQUEST, &answer),
+            Failure::usage("no such function")
+        );
+        assert_eq!(
+            refusal(StatusCode::NOT_FOUND, &answer),
+            Failure::failed("no such function")
+        );
+        assert_eq!(
+            refusal(StatusCode::BAD_GATEWAY, &Value::Null),
+            Failure::failed("the host answers 502 Bad Gateway")
+        );
     }
 }

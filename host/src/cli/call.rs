@@ -61,14 +61,29 @@ fn function(text: &str) -> Result<String, String> {
 /// # Errors
 /// No host answers, the name or an argument makes no sense, or the call failed.
 pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
-    let Arguments { function, arguments, json, timeout, idempotency_key, admin } = arguments;
-    let timeout_ms = timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1));
+    let Arguments {
+        function,
+        arguments,
+        json,
+        timeout,
+        idempotency_key,
+        admin,
+    } = arguments;
+    let timeout_ms = timeout.map(|timeout| {
+        u64::try_from(timeout.as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1)
+    });
     let body = json!({ "function": function, "arguments": arguments, "timeout_ms": timeout_ms, "idempotency_key": idempotency_key });
     let within = timeout.unwrap_or(TIME_MAX).saturating_add(ANSWER_MARGIN);
     let answer: Answer = admin.post(os, "/v1/call", &body, within).await?;
     // A function has one result or none.
     for result in answer.results {
-        if json { output::json(&result.json)? } else { output::line(&result.wave)? }
+        if json {
+            output::json(&result.json)?
+        } else {
+            output::line(&result.wave)?
+        }
     }
     Ok(())
 }
@@ -79,7 +94,10 @@ mod tests {
 
     #[test]
     fn a_function_needs_a_target() {
-        for text in ["suggestions.suggest", "bookshop:shop/suggestions@0.1.0.suggest"] {
+        for text in [
+            "suggestions.suggest",
+            "bookshop:shop/suggestions@0.1.0.suggest",
+        ] {
             assert_eq!(function(text), Ok(text.to_owned()));
         }
         for text in ["suggest", ".suggest", "suggestions.", ""] {

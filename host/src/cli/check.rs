@@ -51,7 +51,12 @@ struct Finding {
 /// # Errors
 /// It cannot be read, or something in it is wrong.
 pub fn read(path: &Path, os: &Os) -> Result<Config, ConfigError> {
-    Config::read(path, |path| os.disk.read(path).and_then(|bytes| String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))))
+    Config::read(path, |path| {
+        os.disk.read(path).and_then(|bytes| {
+            String::from_utf8(bytes)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        })
+    })
 }
 
 /// Checks everything and prints what it found.
@@ -69,7 +74,14 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
     };
     if arguments.build {
         // What fails here is found again below, with its service.
-        build::build(&config, &build::target(&config), None, os, &Console::default()).await?;
+        build::build(
+            &config,
+            &build::target(&config),
+            None,
+            os,
+            &Console::default(),
+        )
+        .await?;
     }
     let findings = check(&config, os).await?;
     let is_ok = findings.iter().all(|finding| finding.ok);
@@ -78,14 +90,24 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
     } else {
         output::line(&text(&config, &findings, Style::of_stdout()))?;
     }
-    if is_ok { Ok(()) } else { Err(Failure::reported(false)) }
+    if is_ok {
+        Ok(())
+    } else {
+        Err(Failure::reported(false))
+    }
 }
 
 async fn check(config: &Config, os: &Os) -> Result<Vec<Finding>, Failure> {
-    let engine = engine::compiler().map_err(|error| Failure::failed(format!("cannot start the engine: {error:#}")))?;
-    let linker = ServiceLinker::new(&engine).map_err(|error| Failure::failed(format!("cannot start the engine: {error:#}")))?;
+    let engine = engine::compiler()
+        .map_err(|error| Failure::failed(format!("cannot start the engine: {error:#}")))?;
+    let linker = ServiceLinker::new(&engine)
+        .map_err(|error| Failure::failed(format!("cannot start the engine: {error:#}")))?;
     let program = process::current_program().map_err(|error| Failure::operation(&error))?;
-    let compiler = Compiler::new(program, config.cluster.data.join(COMPILED_FOLDER), os.clone());
+    let compiler = Compiler::new(
+        program,
+        config.cluster.data.join(COMPILED_FOLDER),
+        os.clone(),
+    );
     let target = build::target(config);
     let mut loaded: Vec<Result<Loaded, String>> = Vec::new();
     for service in &config.services {
@@ -95,7 +117,10 @@ async fn check(config: &Config, os: &Os) -> Result<Vec<Finding>, Failure> {
     let exporters = exporters(config, &loaded, &engine);
     let findings = config.services.iter().zip(loaded).map(|(service, loaded)| {
         let result = match &loaded {
-            Ok(loaded) => linker.link(service, loaded, &exporters).map(drop).map_err(|error| chain(&error)),
+            Ok(loaded) => linker
+                .link(service, loaded, &exporters)
+                .map(drop)
+                .map_err(|error| chain(&error)),
             Err(reason) => Err(reason.clone()),
         };
         let loaded = loaded.as_ref().ok();
@@ -104,7 +129,9 @@ async fn check(config: &Config, os: &Os) -> Result<Vec<Finding>, Failure> {
             ok: result.is_ok(),
             digest: loaded.map(|loaded| loaded.digest.clone()),
             bytes: loaded.map(|loaded| loaded.bytes),
-            exports: loaded.map(|loaded| loaded.exported_interfaces(&engine)).unwrap_or_default(),
+            exports: loaded
+                .map(|loaded| loaded.exported_interfaces(&engine))
+                .unwrap_or_default(),
             error: result.err(),
         }
     });
@@ -112,33 +139,75 @@ async fn check(config: &Config, os: &Os) -> Result<Vec<Finding>, Failure> {
 }
 
 fn exporters(config: &Config, loaded: &[Result<Loaded, String>], engine: &Engine) -> Exporters {
-    let exporter = |((index, service), loaded): ((u32, &crate::config::ServiceConfig), &Result<Loaded, String>)| {
+    let exporter = |((index, service), loaded): (
+        (u32, &crate::config::ServiceConfig),
+        &Result<Loaded, String>,
+    )| {
         let functions = loaded.as_ref().ok()?.exports(engine);
-        Some((ServiceId(index), Exporter { name: service.name.to_string(), functions }))
+        Some((
+            ServiceId(index),
+            Exporter {
+                name: service.name.to_string(),
+                functions,
+            },
+        ))
     };
-    (0..).zip(&config.services).zip(loaded).filter_map(exporter).collect()
+    (0..)
+        .zip(&config.services)
+        .zip(loaded)
+        .filter_map(exporter)
+        .collect()
 }
 
 fn text(config: &Config, findings: &[Finding], style: Style) -> String {
     let mut table = Table::new(&["SERVICE", "STATE", "SHA-256", ">SIZE", "EXPORTS"]);
     for finding in findings {
-        let state = if finding.ok { Cell::new(Paint::Good, "ok") } else { Cell::new(Paint::Bad, "wrong") };
-        let digest = finding.digest.as_deref().map(output::short_digest).unwrap_or("-");
-        let size = finding.bytes.map_or_else(|| "-".to_owned(), |bytes| output::size(bytes as u64));
-        table.row([finding.name.as_str().into(), state, digest.into(), size.into(), exports(&finding.exports).into()]);
+        let state = if finding.ok {
+            Cell::new(Paint::Good, "ok")
+        } else {
+            Cell::new(Paint::Bad, "wrong")
+        };
+        let digest = finding
+            .digest
+            .as_deref()
+            .map(output::short_digest)
+            .unwrap_or("-");
+        let size = finding
+            .bytes
+            .map_or_else(|| "-".to_owned(), |bytes| output::size(bytes as u64));
+        table.row([
+            finding.name.as_str().into(),
+            state,
+            digest.into(),
+            size.into(),
+            exports(&finding.exports).into(),
+        ]);
     }
     let mut lines = table.lines(style);
-    let wrong = findings.iter().filter_map(|finding| Some((&finding.name, finding.error.as_ref()?)));
+    let wrong = findings
+        .iter()
+        .filter_map(|finding| Some((&finding.name, finding.error.as_ref()?)));
     lines.extend(wrong.map(|(name, error)| format!("{} {name}: {error}", style.bad("error:"))));
     let count = findings.iter().filter(|finding| finding.ok).count();
     let (hosts, services) = (config.hosts.len(), findings.len());
-    lines.push(format!("{}: {hosts} hosts, {count} of {services} services can run", config.path.display()));
+    lines.push(format!(
+        "{}: {hosts} hosts, {count} of {services} services can run",
+        config.path.display()
+    ));
     lines.join("\n")
 }
 
 /// Exported interfaces without what every reader knows.
 fn exports(names: &[String]) -> String {
-    if names.is_empty() { "-".to_owned() } else { names.iter().map(|name| interface::without_version(name)).collect::<Vec<_>>().join(", ") }
+    if names.is_empty() {
+        "-".to_owned()
+    } else {
+        names
+            .iter()
+            .map(|name| interface::without_version(name))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
 }
 
 #[cfg(test)]
@@ -163,9 +232,28 @@ mod tests {
         )
         .expect("a configuration");
         let findings = [
-            Finding { name: "payment".into(), ok: true, digest: Some("00112233445566778899".into()), bytes: Some(62_694), exports: vec!["bookshop:shop/payment@0.1.0".into()], error: None },
-            Finding { name: "audit".into(), ok: false, digest: None, bytes: None, exports: vec![], error: Some("cannot read component audit.wasm".into()) },
+            Finding {
+                name: "payment".into(),
+                ok: true,
+                digest: Some("00112233445566778899".into()),
+                bytes: Some(62_694),
+                exports: vec!["bookshop:shop/payment@0.1.0".into()],
+                error: None,
+            },
+            Finding {
+                name: "audit".into(),
+                ok: false,
+                digest: None,
+                bytes: None,
+                exports: vec![],
+                error: Some("cannot read component audit.wasm".into()),
+            },
         ];
-        expect![[r#""#]].assert_eq(&text(&config, &findings, Style::PLAIN));
+        expect![[r#"
+            SERVICE  STATE  SHA-256           SIZE  EXPORTS
+            payment  ok     001122334455  61.2 KiB  bookshop:shop/payment
+            audit    wrong  -                    -  -
+            error: audit: cannot read component audit.wasm
+            config/shop.toml: 1 hosts, 1 of 2 services can run"#]].assert_eq(&text(&config, &findings, Style::PLAIN));
     }
 }

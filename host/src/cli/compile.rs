@@ -21,5 +21,11 @@ pub struct Arguments {
 /// # Errors
 /// The component is not valid, or the output cannot be written.
 pub fn run(arguments: &Arguments, os: &Os) -> Result<(), Failure> {
-    compile::compile_component(os.disk.as_ref(), &arguments.wasm, &arguments.digest, &arguments.output).map_err(|error| Failure::operation(&error))
+    compile::compile_component(
+        os.disk.as_ref(),
+        &arguments.wasm,
+        &arguments.digest,
+        &arguments.output,
+    )
+    .map_err(|error| Failure::operation(&error))
 }

@@ -21,10 +21,17 @@ pub struct Arguments {
 /// # Errors
 /// No key contains the text.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let wanted = |key: &&KeyDoc| arguments.filter.as_ref().is_none_or(|filter| key.key.contains(filter.as_str()));
+    let wanted = |key: &&KeyDoc| {
+        arguments
+            .filter
+            .as_ref()
+            .is_none_or(|filter| key.key.contains(filter.as_str()))
+    };
     let keys: Vec<&KeyDoc> = reference().iter().filter(wanted).collect();
     if let (Some(filter), true) = (&arguments.filter, keys.is_empty()) {
-        return Err(Failure::failed(format!("no key contains {filter:?}; `bookshop-host config-keys` lists all of them")));
+        return Err(Failure::failed(format!(
+            "no key contains {filter:?}; `bookshop-host config-keys` lists all of them"
+        )));
     }
     if arguments.json {
         return Ok(output::json(&keys)?);
@@ -42,8 +49,16 @@ fn text(keys: &[&KeyDoc], style: Style) -> String {
             Absent::Default(default) => literal(default),
             Absent::Unused => "optional".to_owned(),
         };
-        let range = key.range.map(|(least, greatest)| format!("{} to {}", literal(least), literal(greatest))).unwrap_or_default();
-        table.row([key.key.into(), default.into(), range.into(), key.kind.describe().into()]);
+        let range = key
+            .range
+            .map(|(least, greatest)| format!("{} to {}", literal(least), literal(greatest)))
+            .unwrap_or_default();
+        table.row([
+            key.key.into(),
+            default.into(),
+            range.into(),
+            key.kind.describe().into(),
+        ]);
     }
     let mut lines = table.lines(style).into_iter();
     let mut text: Vec<String> = lines.next().into_iter().collect();
@@ -60,7 +75,15 @@ mod tests {
 
     #[test]
     fn a_key_has_a_line_of_facts_and_one_of_meaning() {
-        let keys: Vec<&KeyDoc> = reference().iter().filter(|key| matches!(key.key, "cluster.name" | "cluster.drain-timeout")).collect();
-        expect![[r#""#]].assert_eq(&text(&keys, Style::PLAIN));
+        let keys: Vec<&KeyDoc> = reference()
+            .iter()
+            .filter(|key| matches!(key.key, "cluster.name" | "cluster.drain-timeout"))
+            .collect();
+        expect![[r#"
+            KEY                    DEFAULT   RANGE          TYPE
+            cluster.name           required                 name (kebab-case, at most 63 characters)
+                Name of the cluster, shown in status and telemetry.
+            cluster.drain-timeout  "10s"     "1ms" to "1h"  duration (us, ms, s, min, h)
+                How long a stopping host waits for running calls before it ends them."#]].assert_eq(&text(&keys, Style::PLAIN));
     }
 }

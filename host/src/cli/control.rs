@@ -50,7 +50,12 @@ impl Service {
     /// # Errors
     /// No host answers, or it refuses.
     pub async fn start(self, os: &Os) -> Result<(), Failure> {
-        post(&self.admin, &format!("/v1/services/{}/start", self.name), os).await
+        post(
+            &self.admin,
+            &format!("/v1/services/{}/start", self.name),
+            os,
+        )
+        .await
     }
 }
 

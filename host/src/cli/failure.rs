@@ -30,19 +30,28 @@ impl Failure {
     /// It was tried and did not work.
     #[must_use]
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { code: OPERATION, messages: vec![message.into()] }
+        Self {
+            code: OPERATION,
+            messages: vec![message.into()],
+        }
     }
 
     /// What was typed or configured is wrong.
     #[must_use]
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { code: USAGE, messages: vec![message.into()] }
+        Self {
+            code: USAGE,
+            messages: vec![message.into()],
+        }
     }
 
     /// It did not work, and why is part of the result that was printed.
     #[must_use]
     pub fn reported(is_usage: bool) -> Self {
-        Self { code: if is_usage { USAGE } else { OPERATION }, messages: Vec::new() }
+        Self {
+            code: if is_usage { USAGE } else { OPERATION },
+            messages: Vec::new(),
+        }
     }
 
     /// What to print, one line each.
@@ -60,13 +69,19 @@ impl Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self { code: USAGE, messages: error.problems().iter().map(ToString::to_string).collect() }
+        Self {
+            code: USAGE,
+            messages: error.problems().iter().map(ToString::to_string).collect(),
+        }
     }
 }
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self { code: UNREACHABLE, messages: vec![chain(&error)] }
+        Self {
+            code: UNREACHABLE,
+            messages: vec![chain(&error)],
+        }
     }
 }
 
@@ -75,7 +90,10 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             // Whoever read the output has seen enough, as `head` has after its lines.
-            io::ErrorKind::BrokenPipe => Self { code: 0, messages: Vec::new() },
+            io::ErrorKind::BrokenPipe => Self {
+                code: 0,
+                messages: Vec::new(),
+            },
             _ => Self::failed(format!("cannot write the output: {error}")),
         }
     }

@@ -47,29 +47,57 @@ struct Page {
 /// No host answers, or there is no such service.
 pub async fn run(arguments: &Arguments, os: &Os) -> Result<(), Failure> {
     let style = Style::of_stdout();
-    let first: Page = arguments.admin.get(os, &arguments.path(&format!("limit={}", arguments.lines)), WITHIN).await?;
+    let first: Page = arguments
+        .admin
+        .get(
+            os,
+            &arguments.path(&format!("limit={}", arguments.lines)),
+            WITHIN,
+        )
+        .await?;
     // Zero lines is a way to follow from now on; whatever the host makes of it, not more are printed than asked for.
     let skipped = first.lines.len().saturating_sub(arguments.lines);
-    print(first.lines.get(skipped..).unwrap_or_default(), arguments.json, style)?;
+    print(
+        first.lines.get(skipped..).unwrap_or_default(),
+        arguments.json,
+        style,
+    )?;
+    if !arguments.follow {
+        return Ok(());
+    }
     let mut next = first.next;
-    while arguments.follow {
-        let page: Page = arguments.admin.get(os, &arguments.path(&format!("after={next}&wait_ms={WAIT_MS}")), WITHIN).await?;
+    loop {
+        let page: Page = arguments
+            .admin
+            .get(
+                os,
+                &arguments.path(&format!("after={next}&wait_ms={WAIT_MS}")),
+                WITHIN,
+            )
+            .await?;
         print(&page.lines, arguments.json, style)?;
         next = page.next;
     }
-    Ok(())
 }
 
 impl Arguments {
     fn path(&self, query: &str) -> String {
-        let service = self.service.as_ref().map(|name| format!("&service={name}")).unwrap_or_default();
+        let service = self
+            .service
+            .as_ref()
+            .map(|name| format!("&service={name}"))
+            .unwrap_or_default();
         format!("/v1/logs?{query}{service}")
     }
 }
 
 fn print(lines: &[LogRecord], is_json: bool, style: Style) -> Result<(), Failure> {
     for line in lines {
-        let text = if is_json { serde_json::to_string(line).map_err(|error| Failure::operation(&error))? } else { text(line, style) };
+        let text = if is_json {
+            serde_json::to_string(line).map_err(|error| Failure::operation(&error))?
+        } else {
+            text(line, style)
+        };
         output::line(&text)?;
     }
     Ok(())
@@ -82,9 +110,18 @@ fn text(line: &LogRecord, style: Style) -> String {
         Level::Warn => Paint::Warn,
         Level::Error => Paint::Bad,
     };
-    let (time, level) = (time_of_day(line.wall_ms), format!("{:5}", line.level.name()));
+    let (time, level) = (
+        time_of_day(line.wall_ms),
+        format!("{:5}", line.level.name()),
+    );
     let who = line.service.as_deref().unwrap_or("host");
-    format!("{} {} {} {}", style.paint(Paint::Dim, &time), style.paint(paint, &level), style.bold(who), line.message)
+    format!(
+        "{} {} {} {}",
+        style.paint(Paint::Dim, &time),
+        style.paint(paint, &level),
+        style.bold(who),
+        line.message
+    )
 }
 
 #[cfg(test)]
@@ -93,8 +130,18 @@ mod tests {
 
     #[test]
     fn a_line_says_when_how_bad_who_and_what() {
-        let mut line = LogRecord { sequence: 1, wall_ms: 3_723_004, host: "alpha".into(), service: Some("payment".into()), level: Level::Warn, message: "late".into() };
-        assert_eq!(text(&line, Style::PLAIN), "01:02:03.004Z warn  payment late");
+        let mut line = LogRecord {
+            sequence: 1,
+            wall_ms: 3_723_004,
+            host: "alpha".into(),
+            service: Some("payment".into()),
+            level: Level::Warn,
+            message: "late".into(),
+        };
+        assert_eq!(
+            text(&line, Style::PLAIN),
+            "01:02:03.004Z warn  payment late"
+        );
         line.service = None;
         assert_eq!(text(&line, Style::PLAIN), "01:02:03.004Z warn  host late");
     }

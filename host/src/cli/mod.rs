@@ -44,13 +44,19 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Build what is stale, then start every host of the cluster file, each in a process of its own
-    #[command(after_help = "Examples:\n  bookshop-host run config/cluster.toml\n  bookshop-host run config/cluster.toml --host alpha")]
+    #[command(
+        after_help = "Examples:\n  bookshop-host run config/cluster.toml\n  bookshop-host run config/cluster.toml --host alpha"
+    )]
     Run(run::Arguments),
     /// Build and compile the components that are missing or stale
-    #[command(after_help = "Examples:\n  bookshop-host build\n  bookshop-host build config/cluster.toml fraud-detection")]
+    #[command(
+        after_help = "Examples:\n  bookshop-host build\n  bookshop-host build config/cluster.toml fraud-detection"
+    )]
     Build(build::Arguments),
     /// Check the cluster file and its components without starting anything
-    #[command(after_help = "Examples:\n  bookshop-host check\n  bookshop-host check config/cluster.toml --build --json")]
+    #[command(
+        after_help = "Examples:\n  bookshop-host check\n  bookshop-host check config/cluster.toml --build --json"
+    )]
     Check(check::Arguments),
     /// Call a function of a running service
     #[command(
@@ -58,13 +64,19 @@ enum Command {
     )]
     Call(call::Arguments),
     /// Show what a component is: its interfaces, digest, size, and what it needs
-    #[command(after_help = "Examples:\n  bookshop-host inspect target/wasm32-wasip2/component/fraud_detection.wasm\n  bookshop-host inspect service.wasm --wit > service.wit")]
+    #[command(
+        after_help = "Examples:\n  bookshop-host inspect target/wasm32-wasip2/component/fraud_detection.wasm\n  bookshop-host inspect service.wasm --wit > service.wit"
+    )]
     Inspect(inspect::Arguments),
     /// Show the hosts and services of the running cluster
-    #[command(after_help = "Examples:\n  bookshop-host status\n  bookshop-host status --admin 127.0.0.1:9102 --json")]
+    #[command(
+        after_help = "Examples:\n  bookshop-host status\n  bookshop-host status --admin 127.0.0.1:9102 --json"
+    )]
     Status(status::Arguments),
     /// Show the log of a running host
-    #[command(after_help = "Examples:\n  bookshop-host logs --follow\n  bookshop-host logs fraud-detection --lines 20\n  bookshop-host logs host")]
+    #[command(
+        after_help = "Examples:\n  bookshop-host logs --follow\n  bookshop-host logs fraud-detection --lines 20\n  bookshop-host logs host"
+    )]
     Logs(logs::Arguments),
     /// Let a service on one host finish its calls and take no more
     #[command(after_help = "Example:\n  bookshop-host stop fraud-detection")]
@@ -82,7 +94,9 @@ enum Command {
     #[command(subcommand)]
     Wit(wit::Command),
     /// Explain every key of a cluster file
-    #[command(after_help = "Examples:\n  bookshop-host config-keys\n  bookshop-host config-keys limits")]
+    #[command(
+        after_help = "Examples:\n  bookshop-host config-keys\n  bookshop-host config-keys limits"
+    )]
     ConfigKeys(config_keys::Arguments),
     /// Compile one component: what a host runs in a child process
     #[command(name = crate::compile::COMPILE_COMMAND, hide = true)]

@@ -53,13 +53,17 @@ impl Style {
     /// Colour if a person looks at standard output and did not set NO_COLOR (<https://no-color.org>).
     #[must_use]
     pub fn of_stdout() -> Self {
-        Self { is_coloured: io::stdout().is_terminal() && is_wanted() }
+        Self {
+            is_coloured: io::stdout().is_terminal() && is_wanted(),
+        }
     }
 
     /// The same for standard error.
     #[must_use]
     pub fn of_stderr() -> Self {
-        Self { is_coloured: io::stderr().is_terminal() && is_wanted() }
+        Self {
+            is_coloured: io::stderr().is_terminal() && is_wanted(),
+        }
     }
 
     /// `text` with a look.
@@ -73,7 +77,11 @@ impl Style {
             Paint::Warn => "33",
             Paint::Bad => "31",
         };
-        if self.is_coloured && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.is_coloured && !text.is_empty() {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// A heading.
@@ -96,7 +104,10 @@ fn is_wanted() -> bool {
 /// A size for people: `61.2 KiB`.
 #[must_use]
 pub fn size(bytes: u64) -> String {
-    #[allow(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "one digit after the point is shown"
+    )]
     let scaled = |unit: u64| bytes as f64 / unit as f64;
     match bytes {
         0..1024 => format!("{bytes} B"),
@@ -108,7 +119,10 @@ pub fn size(bytes: u64) -> String {
 /// A length of time for people: `850 us`, `1.25 ms`, `3.20 s`.
 #[must_use]
 pub fn microseconds(value: u64) -> String {
-    #[allow(clippy::cast_precision_loss, reason = "two digits after the point are shown")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "two digits after the point are shown"
+    )]
     let scaled = |unit: u64| value as f64 / unit as f64;
     match value {
         0..1000 => format!("{value} us"),
@@ -146,12 +160,18 @@ mod tests {
         let times = [7, 999, 1250, 3_200_000].map(microseconds);
         assert_eq!(times, ["7 us", "999 us", "1.25 ms", "3.20 s"]);
         let uptimes = [0, 59, 423, 12_000, 440_000].map(uptime);
-        assert_eq!(uptimes, ["0 s", "59 s", "7 min 3 s", "3 h 20 min", "5 d 2 h"]);
+        assert_eq!(
+            uptimes,
+            ["0 s", "59 s", "7 min 3 s", "3 h 20 min", "5 d 2 h"]
+        );
     }
 
     #[test]
     fn colour_is_only_for_terminals() {
         assert_eq!(Style::PLAIN.bad("error:"), "error:");
-        assert_eq!(Style { is_coloured: true }.bad("error:"), "\u{1b}[31merror:\u{1b}[0m");
+        assert_eq!(
+            Style { is_coloured: true }.bad("error:"),
+            "\u{1b}[31merror:\u{1b}[0m"
+        );
     }
 }

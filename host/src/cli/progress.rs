@@ -31,7 +31,10 @@ pub struct Console {
 
 impl Console {
     fn with_bar(&self, act: impl FnOnce(&ProgressBar)) -> bool {
-        let bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let bar = self
+            .bar
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         bar.as_ref().map(act).is_some()
     }
 }
@@ -46,9 +49,13 @@ impl Progress for Console {
 
     fn begin(&self, steps: usize) {
         if console::is_watched() {
-            let style = ProgressStyle::with_template("compiling [{bar:24}] {pos}/{len} {msg}").expect("the template is valid");
+            let style = ProgressStyle::with_template("compiling [{bar:24}] {pos}/{len} {msg}")
+                .expect("the template is valid");
             let bar = ProgressBar::new(steps as u64).with_style(style.progress_chars("=> "));
-            *self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(bar);
+            *self
+                .bar
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(bar);
         }
     }
 
@@ -66,7 +73,12 @@ impl Progress for Console {
     }
 
     fn end(&self) {
-        if let Some(bar) = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+        if let Some(bar) = self
+            .bar
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take()
+        {
             bar.finish_and_clear();
         }
     }

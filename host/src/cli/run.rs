@@ -30,12 +30,27 @@ pub struct Arguments {
 /// # Errors
 /// The configuration is wrong, a component cannot be built, or the host does not start.
 pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
-    let Arguments { config, host, data, no_restart, supervised } = arguments;
-    let options = launcher::Options { config, host, data, restart: !no_restart, supervised, os: os.clone() };
+    let Arguments {
+        config,
+        host,
+        data,
+        no_restart,
+        supervised,
+    } = arguments;
+    let options = launcher::Options {
+        config,
+        host,
+        data,
+        restart: !no_restart,
+        supervised,
+        os: os.clone(),
+    };
     launcher::run(options).await.map_err(|error| match error {
         RunError::Config(error) => error.into(),
         RunError::Build(error) => error.into(),
-        RunError::Start(error @ StartError::UnknownHost { .. }) => Failure::usage(error.to_string()),
+        RunError::Start(error @ StartError::UnknownHost { .. }) => {
+            Failure::usage(error.to_string())
+        }
         RunError::Start(error) => Failure::operation(&error),
         RunError::System(error) => Failure::operation(&RunError::System(error)),
     })

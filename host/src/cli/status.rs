@@ -68,9 +68,15 @@ fn text(status: &Status, style: Style) -> String {
     lines.extend(hosts(&status.hosts).lines(style));
     lines.push(String::new());
     lines.extend(services(&status.services).lines(style));
-    let reasons = status.services.iter().filter_map(|service| Some((&service.name, service.reason.as_ref()?)));
+    let reasons = status
+        .services
+        .iter()
+        .filter_map(|service| Some((&service.name, service.reason.as_ref()?)));
     for (name, reason) in reasons {
-        lines.extend([String::new(), format!("{} {reason}", style.bad(&format!("{name}:")))]);
+        lines.extend([
+            String::new(),
+            format!("{} {reason}", style.bad(&format!("{name}:"))),
+        ]);
     }
     lines.join("\n")
 }
@@ -79,7 +85,10 @@ fn text(status: &Status, style: Style) -> String {
 const NOTHING: &str = "-";
 
 fn or_nothing<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> Cell {
-    value.map_or_else(|| Cell::new(Paint::Dim, NOTHING), |value| show(value).into())
+    value.map_or_else(
+        || Cell::new(Paint::Dim, NOTHING),
+        |value| show(value).into(),
+    )
 }
 
 fn state(state: &str) -> Cell {
@@ -95,17 +104,37 @@ fn hosts(hosts: &[HostStatus]) -> Table {
     let mut table = Table::new(&["HOST", "STATE", ">PID", ">UP"]);
     for host in hosts {
         let pid = or_nothing(host.pid, |pid| pid.to_string());
-        table.row([host.name.as_str().into(), state(&host.state), pid, or_nothing(host.uptime_s, output::uptime)]);
+        table.row([
+            host.name.as_str().into(),
+            state(&host.state),
+            pid,
+            or_nothing(host.uptime_s, output::uptime),
+        ]);
     }
     table
 }
 
 fn services(services: &[Service]) -> Table {
-    let mut table = Table::new(&["SERVICE", "KIND", "STATE", "VERSION", "HOSTS", ">CALLS", ">ERRORS", ">P50", ">P99"]);
+    let mut table = Table::new(&[
+        "SERVICE", "KIND", "STATE", "VERSION", "HOSTS", ">CALLS", ">ERRORS", ">P50", ">P99",
+    ]);
     for service in services {
-        let version = service.version.as_ref().map(|version| format!("{} {}", version.ordinal, output::short_digest(&version.digest)));
+        let version = service.version.as_ref().map(|version| {
+            format!(
+                "{} {}",
+                version.ordinal,
+                output::short_digest(&version.digest)
+            )
+        });
         let on = (!service.hosts.is_empty()).then(|| service.hosts.join(", "));
-        let errors = Cell::new(if service.errors > 0 { Paint::Warn } else { Paint::Plain }, service.errors.to_string());
+        let errors = Cell::new(
+            if service.errors > 0 {
+                Paint::Warn
+            } else {
+                Paint::Plain
+            },
+            service.errors.to_string(),
+        );
         table.row([
             service.name.as_str().into(),
             or_nothing(service.kind.as_deref(), ToOwned::to_owned),
@@ -147,10 +176,15 @@ mod tests {
         expect![[r#"
             bookshop
 
-            HOST   STATE     PID        UP
+            HOST   STATE     PID         UP
             alpha  running  4711  2 h 1 min
             beta   stopped     -          -
-        "#]]
+
+            SERVICE   KIND     STATE    VERSION         HOSTS        CALLS  ERRORS     P50       P99
+            frontend  http     running  2 001122334455  alpha, beta   1234       5  850 us  12.35 ms
+            payment   service  failed   -               -                0       0       -         -
+
+            payment: payment imports a:b/c, which no service exports"#]]
         .assert_eq(&text(&status, Style::PLAIN));
     }
 }

@@ -12,7 +12,10 @@ pub struct Cell {
 impl Cell {
     /// A field with a look.
     pub fn new(paint: Paint, text: impl Into<String>) -> Self {
-        Self { text: text.into(), paint }
+        Self {
+            text: text.into(),
+            paint,
+        }
     }
 }
 
@@ -39,22 +42,43 @@ pub struct Table {
 impl Table {
     /// An empty table. A heading that begins with `>` is that of a column of numbers, which stand on the right.
     pub fn new(headings: &[&'static str]) -> Self {
-        let column = |heading: &&'static str| heading.strip_prefix('>').map_or((*heading, Side::Left), |heading| (heading, Side::Right));
-        Self { headings: headings.iter().map(column).collect(), rows: Vec::new() }
+        let column = |heading: &&'static str| {
+            heading
+                .strip_prefix('>')
+                .map_or((*heading, Side::Left), |heading| (heading, Side::Right))
+        };
+        Self {
+            headings: headings.iter().map(column).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row with a field for each heading.
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         let row: Vec<Cell> = cells.into_iter().collect();
-        assert_eq!(row.len(), self.headings.len(), "a row has a field for each heading");
+        assert_eq!(
+            row.len(),
+            self.headings.len(),
+            "a row has a field for each heading"
+        );
         self.rows.push(row);
     }
 
     /// The lines, headings first, without spaces at their ends.
     pub fn lines(&self, style: Style) -> Vec<String> {
-        let headings: Vec<Cell> = self.headings.iter().map(|(text, _)| Cell::new(Paint::Dim, *text)).collect();
+        let headings: Vec<Cell> = self
+            .headings
+            .iter()
+            .map(|(text, _)| Cell::new(Paint::Dim, *text))
+            .collect();
         let rows = || std::iter::once(&headings).chain(&self.rows);
-        let width = |column: usize| rows().filter_map(|row| row.get(column)).map(|cell| cell.text.chars().count()).max().unwrap_or(0);
+        let width = |column: usize| {
+            rows()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.text.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let widths: Vec<usize> = (0..self.headings.len()).map(width).collect();
         rows().map(|row| self.line(row, &widths, style)).collect()
     }
@@ -82,7 +106,11 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_numbers_stand_on_the_right() {
         let mut table = Table::new(&["SERVICE", ">CALLS", "STATE"]);
-        table.row(["suggestions".into(), "7".into(), Cell::new(Paint::Good, "running")]);
+        table.row([
+            "suggestions".into(),
+            "7".into(),
+            Cell::new(Paint::Good, "running"),
+        ]);
         table.row(["größe".into(), "1200".into(), "".into()]);
         expect![[r#"
             SERVICE      CALLS  STATE

@@ -30,15 +30,33 @@ fn every_command_shows_an_example() {
         if command.has_subcommands() || command.is_hide_set() {
             continue;
         }
-        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        assert!(help.contains("Example") && help.contains(&format!("bookshop-host {}", command.get_name().replace("sync", "wit sync"))), "{}", command.get_name());
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        assert!(
+            help.contains("Example")
+                && help.contains(&format!(
+                    "bookshop-host {}",
+                    command.get_name().replace("sync", "wit sync")
+                )),
+            "{}",
+            command.get_name()
+        );
     }
 }
 
 #[test]
 fn what_a_person_types_is_understood() {
-    let Command::Run(run) = accepted("bookshop-host run config/cluster.toml --host alpha --data /tmp/d --no-restart") else { panic!("not run") };
-    assert_eq!((run.host.as_deref(), run.no_restart, run.supervised), (Some("alpha"), true, false));
+    let Command::Run(run) =
+        accepted("bookshop-host run config/cluster.toml --host alpha --data /tmp/d --no-restart")
+    else {
+        panic!("not run")
+    };
+    assert_eq!(
+        (run.host.as_deref(), run.no_restart, run.supervised),
+        (Some("alpha"), true, false)
+    );
     for line in [
         "bookshop-host build",
         "bookshop-host build config/cluster.toml payment audit",
@@ -60,17 +78,29 @@ fn what_a_person_types_is_understood() {
 
 #[test]
 fn mistakes_are_usage_errors() {
-    refused("bookshop-host run", expect!["error: the following required arguments were not provided:"]);
-    refused("bookshop-host statu", expect!["error: unrecognized subcommand 'statu'"]);
-    refused("bookshop-host run a.toml --supervised", expect!["error: the following required arguments were not provided:"]);
-    refused("bookshop-host call suggest", expect![[r#""#]]);
-    refused("bookshop-host call a.b --timeout 5", expect![[r#""#]]);
-    refused("bookshop-host stop Payment", expect![[r#""#]]);
-    refused("bookshop-host status --admin alpha", expect![[r#""#]]);
+    refused(
+        "bookshop-host run",
+        expect!["error: the following required arguments were not provided:"],
+    );
+    refused(
+        "bookshop-host statu",
+        expect!["error: unrecognized subcommand 'statu'"],
+    );
+    refused(
+        "bookshop-host run a.toml --supervised",
+        expect!["error: the following required arguments were not provided:"],
+    );
+    refused("bookshop-host call suggest", expect!["error: invalid value 'suggest' for '<TARGET.FUNCTION>': write an interface or a service, a dot and a function, for example suggestions.suggest"]);
+    refused("bookshop-host call a.b --timeout 5", expect![[r#"error: invalid value '5' for '--timeout <TIME>': "5" is not a duration; write a number with us, ms, s, min or h, for example "250ms""#]]);
+    refused("bookshop-host stop Payment", expect![[r#"error: invalid value 'Payment' for '<SERVICE>': "Payment" is not a name; write lower-case letters, digits and single hyphens, a letter first, at most 63 characters, for example "payment""#]]);
+    refused("bookshop-host status --admin alpha", expect!["error: invalid value 'alpha' for '--admin <ADDR>': write IP:PORT, for example 127.0.0.1:9101"]);
 }
 
 #[test]
 fn help_is_no_mistake() {
     let error = Cli::try_parse_from(["bookshop-host", "--help"]).expect_err("help");
-    assert_eq!((error.kind(), error.exit_code()), (ErrorKind::DisplayHelp, 0));
+    assert_eq!(
+        (error.kind(), error.exit_code()),
+        (ErrorKind::DisplayHelp, 0)
+    );
 }

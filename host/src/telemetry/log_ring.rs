@@ -135,6 +135,19 @@ impl LogRing {
             .collect()
     }
 
+    /// The last `limit` of the kept lines that pass `filter`, oldest first.
+    #[must_use]
+    pub fn last(&self, limit: usize, filter: impl Fn(&LogRecord) -> bool) -> Vec<LogRecord> {
+        let newest_first = self.records.iter().rev();
+        let mut lines: Vec<LogRecord> = newest_first
+            .filter(|record| filter(record))
+            .take(limit)
+            .cloned()
+            .collect();
+        lines.reverse();
+        lines
+    }
+
     /// Number of the newest line, kept or not; 0 before the first.
     #[must_use]
     pub fn last_sequence(&self) -> u64 {

@@ -1,2 +1,45 @@
-//! x
-fn main(){}
+//! S2 under criterion: compares each number with its own last run, where `bench hop` compares both sides within one run.
+
+use bench::in_process::{Callee, Callees, InProcess};
+use bench::{Outcome, paths};
+use criterion::Criterion;
+use std::time::Instant;
+use tokio::runtime::Runtime;
+
+fn main() -> Outcome {
+    let runtime = bookshop_host::os::task::runtime()?;
+    let host = runtime.block_on(InProcess::start(&paths::program()?))?;
+    let callees = runtime.block_on(Callees::prepare(&host))?;
+    let mut criterion = Criterion::default().configure_from_args();
+    for (name, callee) in [
+        ("verify/engine alone, fresh", &callees.bare_fresh),
+        ("verify/host, fresh", &callees.verify),
+        ("verify/engine alone, reused", &callees.bare_reused),
+        ("verify/host, pooled", &callees.verify_pooled),
+        ("hop/one service, fresh", &callees.one_service),
+        ("hop/two services, fresh", &callees.two_services),
+        ("hop/one service, pooled", &callees.one_service_pooled),
+        ("hop/two services, pooled", &callees.two_services_pooled),
+        ("checkout/four services, fresh", &callees.checkout),
+        ("checkout/four services, pooled", &callees.checkout_pooled),
+    ] {
+        measure(&mut criterion, &runtime, name, callee);
+    }
+    criterion.final_summary();
+    runtime.block_on(host.stop());
+    Ok(())
+}
+
+fn measure(criterion: &mut Criterion, runtime: &Runtime, name: &str, callee: &Callee) {
+    criterion.bench_function(name, |bencher| {
+        bencher.iter_custom(|calls| {
+            runtime.block_on(async {
+                let started = Instant::now();
+                for _ in 0..calls {
+                    callee.run().await.expect("the call was answered when it was prepared");
+                }
+                started.elapsed()
+            })
+        });
+    });
+}

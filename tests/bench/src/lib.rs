@@ -1,1 +1,27 @@
-//! x
+//! Measurements of the host: what one call adds, cold start, memory, the shop over HTTP.
+//!
+//! README.md says what each measures and how. The program `bench` runs them by name; `benches/hop.rs` runs a part of them
+//! under criterion, which compares with its own last run. Nothing here is part of the host.
+
+pub mod bare;
+pub mod calls;
+pub mod checkout;
+pub mod cluster;
+pub mod cluster_file;
+pub mod hello;
+pub mod hop;
+pub mod in_process;
+pub mod memory;
+pub mod noise;
+pub mod order;
+pub mod paths;
+pub mod process;
+pub mod report;
+pub mod scale;
+pub mod shop_client;
+pub mod start;
+pub mod statistics;
+pub mod wrk;
+
+/// What a measurement ends with: its rows are already in the report.
+pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

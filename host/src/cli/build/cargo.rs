@@ -17,13 +17,25 @@ const PROFILE: &str = "component";
 ///
 /// # Errors
 /// Cargo cannot be run, or its toolchain cannot compile to WebAssembly.
-pub async fn build(workspace: &Path, target: &Path, packages: &[&str], os: &Os, progress: &dyn Progress) -> Result<bool, BuildError> {
+pub async fn build(
+    workspace: &Path,
+    target: &Path,
+    packages: &[&str],
+    os: &Os,
+    progress: &dyn Progress,
+) -> Result<bool, BuildError> {
     if os.disk.modified(&workspace.join("Cargo.toml")).is_err() {
-        return Err(BuildError::NoWorkspace { folder: workspace.to_owned() });
+        return Err(BuildError::NoWorkspace {
+            folder: workspace.to_owned(),
+        });
     }
     ensure_target(workspace, os.disk.as_ref(), progress).await?;
-    let program = cargo(workspace, target, packages).map_err(|source| BuildError::Cargo { source })?;
-    let status = program.run_attached().await.map_err(|source| BuildError::Cargo { source })?;
+    let program =
+        cargo(workspace, target, packages).map_err(|source| BuildError::Cargo { source })?;
+    let status = program
+        .run_attached()
+        .await
+        .map_err(|source| BuildError::Cargo { source })?;
     Ok(status.success())
 }
 
@@ -32,13 +44,27 @@ pub async fn build(workspace: &Path, target: &Path, packages: &[&str], os: &Os, 
 /// # Errors
 /// Cargo cannot be run.
 pub async fn is_built(workspace: &Path, target: &Path, package: &str) -> Result<bool, BuildError> {
-    let program = cargo(workspace, target, &[package]).map_err(|source| BuildError::Cargo { source })?;
-    let (status, _) = program.run().await.map_err(|source| BuildError::Cargo { source })?;
+    let program =
+        cargo(workspace, target, &[package]).map_err(|source| BuildError::Cargo { source })?;
+    let (status, _) = program
+        .run()
+        .await
+        .map_err(|source| BuildError::Cargo { source })?;
     Ok(status.success())
 }
 
 fn cargo(workspace: &Path, target: &Path, packages: &[&str]) -> io::Result<Program> {
-    let mut arguments: Vec<OsString> = ["build", "--target", TARGET, "--profile", PROFILE, "--keep-going", "--target-dir"].map(OsString::from).into();
+    let mut arguments: Vec<OsString> = [
+        "build",
+        "--target",
+        TARGET,
+        "--profile",
+        PROFILE,
+        "--keep-going",
+        "--target-dir",
+    ]
+    .map(OsString::from)
+    .into();
     // Cargo runs in another folder, where a relative path would mean something else.
     arguments.push(std::path::absolute(target)?.into());
     for package in packages {
@@ -46,31 +72,66 @@ fn cargo(workspace: &Path, target: &Path, packages: &[&str]) -> io::Result<Progr
     }
     // Set by a cargo that runs this program; the one on the path may be of another toolchain.
     let cargo = process::variable("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
-    Ok(Program { folder: Some(workspace.to_owned()), ..Program::new(cargo, arguments) })
+    Ok(Program {
+        folder: Some(workspace.to_owned()),
+        ..Program::new(cargo, arguments)
+    })
 }
 
-async fn ensure_target(workspace: &Path, disk: &dyn Disk, progress: &dyn Progress) -> Result<(), BuildError> {
-    let rustc = program("rustc", ["--print", "target-libdir", "--target", TARGET], workspace);
-    let folder = output(&rustc).await.map_err(|source| BuildError::Rustc { source })?;
+async fn ensure_target(
+    workspace: &Path,
+    disk: &dyn Disk,
+    progress: &dyn Progress,
+) -> Result<(), BuildError> {
+    let rustc = program(
+        "rustc",
+        ["--print", "target-libdir", "--target", TARGET],
+        workspace,
+    );
+    let folder = output(&rustc)
+        .await
+        .map_err(|source| BuildError::Rustc { source })?;
     // The compiler says where the target's library would be, whether it is there or not.
-    if folder.is_some_and(|folder| disk.list(Path::new(folder.trim())).is_ok_and(|files| !files.is_empty())) {
+    if folder.is_some_and(|folder| {
+        disk.list(Path::new(folder.trim()))
+            .is_ok_and(|files| !files.is_empty())
+    }) {
         return Ok(());
     }
-    progress.say(&format!("the Rust target {TARGET} is missing: running `rustup target add {TARGET}`"));
-    let reason = match program("rustup", ["target", "add", TARGET], workspace).run().await {
+    progress.say(&format!(
+        "the Rust target {TARGET} is missing: running `rustup target add {TARGET}`"
+    ));
+    let reason = match program("rustup", ["target", "add", TARGET], workspace)
+        .run()
+        .await
+    {
         Ok((status, _)) if status.success() => return Ok(()),
-        Ok((_, message)) => message.trim().lines().last().unwrap_or("no reason given").to_owned(),
+        Ok((_, message)) => message
+            .trim()
+            .lines()
+            .last()
+            .unwrap_or("no reason given")
+            .to_owned(),
         Err(error) => format!("rustup cannot be run: {error}"),
     };
-    Err(BuildError::Target { target: TARGET, reason })
+    Err(BuildError::Target {
+        target: TARGET,
+        reason,
+    })
 }
 
 fn program<const N: usize>(name: &str, arguments: [&str; N], folder: &Path) -> Program {
-    Program { folder: Some(folder.to_owned()), ..Program::new(name, arguments) }
+    Program {
+        folder: Some(folder.to_owned()),
+        ..Program::new(name, arguments)
+    }
 }
 
 /// What a program prints to standard output; `None` if it fails.
 async fn output(program: &Program) -> io::Result<Option<String>> {
     let output = program.start()?.wait_with_output().await?;
-    Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+    Ok(output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
 }

@@ -16,14 +16,23 @@ pub struct Failed {
 }
 
 /// Makes sure that there is machine code for each of `files`; says how many had to be compiled, and which could not be.
-pub async fn compile(files: &[PathBuf], engine: &Engine, compiler: &Compiler, os: &Os, progress: &dyn Progress) -> (usize, Vec<Failed>) {
+pub async fn compile(
+    files: &[PathBuf],
+    engine: &Engine,
+    compiler: &Compiler,
+    os: &Os,
+    progress: &dyn Progress,
+) -> (usize, Vec<Failed>) {
     let mut failures = Vec::new();
     let mut missing = Vec::new();
     for wasm in files {
         match digest(wasm, os) {
             Ok(digest) if compiler.is_compiled(&digest, engine) => {}
             Ok(digest) => missing.push((wasm, digest)),
-            Err(error) => failures.push(Failed { wasm: wasm.clone(), error }),
+            Err(error) => failures.push(Failed {
+                wasm: wasm.clone(),
+                error,
+            }),
         }
     }
     if missing.is_empty() {
@@ -41,7 +50,13 @@ pub async fn compile(files: &[PathBuf], engine: &Engine, compiler: &Compiler, os
                 compiled += 1;
                 progress.done(&name, os.clock.monotonic().saturating_sub(started));
             }
-            Err(source) => failures.push(Failed { wasm: wasm.clone(), error: LoadError::Compile { path: wasm.clone(), source } }),
+            Err(source) => failures.push(Failed {
+                wasm: wasm.clone(),
+                error: LoadError::Compile {
+                    path: wasm.clone(),
+                    source,
+                },
+            }),
         }
     }
     progress.end();
@@ -49,7 +64,10 @@ pub async fn compile(files: &[PathBuf], engine: &Engine, compiler: &Compiler, os
 }
 
 fn digest(wasm: &Path, os: &Os) -> Result<component::Digest, LoadError> {
-    let bytes = os.disk.read(wasm).map_err(|source| LoadError::Read { path: wasm.into(), source })?;
+    let bytes = os.disk.read(wasm).map_err(|source| LoadError::Read {
+        path: wasm.into(),
+        source,
+    })?;
     component::check_header(wasm, &bytes)?;
     Ok(component::digest(&bytes))
 }

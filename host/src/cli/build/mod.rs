@@ -67,7 +67,9 @@ pub enum BuildError {
         source: io::Error,
     },
     /// The compiler cannot compile to WebAssembly.
-    #[error("the Rust target {target} is missing and could not be added ({reason}); run `rustup target add {target}` in the folder of the workspace")]
+    #[error(
+        "the Rust target {target} is missing and could not be added ({reason}); run `rustup target add {target}` in the folder of the workspace"
+    )]
     Target {
         /// The target.
         target: &'static str,
@@ -93,10 +95,14 @@ impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         match error {
             BuildError::Config(error) => error.into(),
-            BuildError::UnknownService { .. } | BuildError::NoWorkspace { .. } => Self::usage(error.to_string()),
-            BuildError::Rustc { .. } | BuildError::Target { .. } | BuildError::Cargo { .. } | BuildError::Engine(_) | BuildError::Components(_) => {
-                Self::operation(&error)
+            BuildError::UnknownService { .. } | BuildError::NoWorkspace { .. } => {
+                Self::usage(error.to_string())
             }
+            BuildError::Rustc { .. }
+            | BuildError::Target { .. }
+            | BuildError::Cargo { .. }
+            | BuildError::Engine(_)
+            | BuildError::Components(_) => Self::operation(&error),
         }
     }
 }
@@ -130,7 +136,11 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
         console::line(&format!("error: {service}: {reason}"));
     }
     output::line(&report.summary())?;
-    if report.unbuilt.is_empty() && report.failed.is_empty() { Ok(()) } else { Err(Failure::reported(false)) }
+    if report.unbuilt.is_empty() && report.failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::reported(false))
+    }
 }
 
 /// Builds and compiles everything a cluster needs before it starts. Says nothing if everything is up to date.
@@ -163,22 +173,44 @@ pub fn target(config: &Config) -> PathBuf {
 ///
 /// # Errors
 /// Nothing could be built at all.
-pub async fn build(config: &Config, target: &Path, services: Option<&[String]>, os: &Os, progress: &dyn Progress) -> Result<BuildReport, BuildError> {
+pub async fn build(
+    config: &Config,
+    target: &Path,
+    services: Option<&[String]>,
+    os: &Os,
+    progress: &dyn Progress,
+) -> Result<BuildReport, BuildError> {
     let started = os.clock.monotonic();
     let chosen = choose(config, services)?;
-    let mut report = BuildReport { services: chosen.len(), ..BuildReport::default() };
+    let mut report = BuildReport {
+        services: chosen.len(),
+        ..BuildReport::default()
+    };
     wasm(config, target, &chosen, &mut report, os, progress).await?;
     machine_code(config, target, &chosen, &mut report, os, progress).await?;
     report.took = os.clock.monotonic().saturating_sub(started);
     Ok(report)
 }
 
-fn choose<'a>(config: &'a Config, services: Option<&[String]>) -> Result<Vec<&'a ServiceConfig>, BuildError> {
-    let Some(names) = services else { return Ok(config.services.iter().collect()) };
+fn choose<'a>(
+    config: &'a Config,
+    services: Option<&[String]>,
+) -> Result<Vec<&'a ServiceConfig>, BuildError> {
+    let Some(names) = services else {
+        return Ok(config.services.iter().collect());
+    };
     let find = |name: &String| {
         config.service(name).ok_or_else(|| {
-            let known = config.services.iter().map(|service| service.name.to_string()).collect::<Vec<_>>().join(", ");
-            BuildError::UnknownService { name: name.clone(), known }
+            let known = config
+                .services
+                .iter()
+                .map(|service| service.name.to_string())
+                .collect::<Vec<_>>()
+                .join(", ");
+            BuildError::UnknownService {
+                name: name.clone(),
+                known,
+            }
         })
     };
     names.iter().map(find).collect()
@@ -198,16 +230,33 @@ async fn wasm(
         .iter()
         .filter_map(|service| {
             let package = service.build.as_ref()?.cargo.as_str();
-            Some((*service, package, stale::reason(disk, &service.wasm_path(target), &workspace)?))
+            Some((
+                *service,
+                package,
+                stale::reason(disk, &service.wasm_path(target), &workspace)?,
+            ))
         })
         .collect();
     if stale.is_empty() {
         return Ok(());
     }
-    let reasons: Vec<String> = stale.iter().map(|(service, _, reason)| format!("  {}: {reason}", service.name)).collect();
-    progress.say(&format!("building {} of {} components\n{}", stale.len(), services.len(), reasons.join("\n")));
+    let reasons: Vec<String> = stale
+        .iter()
+        .map(|(service, _, reason)| format!("  {}: {reason}", service.name))
+        .collect();
+    progress.say(&format!(
+        "building {} of {} components\n{}",
+        stale.len(),
+        services.len(),
+        reasons.join("\n")
+    ));
     // Two services may run the same package.
-    let packages: Vec<&str> = stale.iter().map(|(_, package, _)| *package).collect::<BTreeSet<_>>().into_iter().collect();
+    let packages: Vec<&str> = stale
+        .iter()
+        .map(|(_, package, _)| *package)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     // What is edited while cargo runs is newer than this, and so stale again.
     let started = os.clock.wall();
     let is_complete = cargo::build(&workspace, target, &packages, os, progress).await?;
@@ -218,7 +267,10 @@ async fn wasm(
             _ if !is_built => report.unbuilt.push(name),
             None => report.built.push((name, reason)),
             Some(Reason::Missing) => {
-                let message = format!("cargo built the package {package}, but no {}; wasm has to be the file that cargo writes: the package's name with _ for -, and .wasm", wasm.display());
+                let message = format!(
+                    "cargo built the package {package}, but no {}; wasm has to be the file that cargo writes: the package's name with _ for -, and .wasm",
+                    wasm.display()
+                );
                 report.failed.push((name, message));
             }
             // Cargo looked and left it as it is: what changed does not matter to this component. Noted, or every start would ask cargo again.
@@ -241,22 +293,35 @@ async fn machine_code(
     progress: &dyn Progress,
 ) -> Result<(), BuildError> {
     let engine = engine::compiler().map_err(|error| BuildError::Engine(format!("{error:#}")))?;
-    let program = process::current_program().map_err(|error| BuildError::Engine(error.to_string()))?;
-    let compiler = Compiler::new(program, config.cluster.data.join(COMPILED_FOLDER), os.clone());
+    let program =
+        process::current_program().map_err(|error| BuildError::Engine(error.to_string()))?;
+    let compiler = Compiler::new(
+        program,
+        config.cluster.data.join(COMPILED_FOLDER),
+        os.clone(),
+    );
     let is_reported = |service: &ServiceConfig| {
         let name = service.name.as_str();
-        report.unbuilt.iter().any(|unbuilt| unbuilt == name) || report.failed.iter().any(|(failed, _)| failed == name)
+        report.unbuilt.iter().any(|unbuilt| unbuilt == name)
+            || report.failed.iter().any(|(failed, _)| failed == name)
     };
     let mut files: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
     for service in services.iter().filter(|service| !is_reported(service)) {
-        files.entry(service.wasm_path(target)).or_default().push(service.name.to_string());
+        files
+            .entry(service.wasm_path(target))
+            .or_default()
+            .push(service.name.to_string());
     }
     let paths: Vec<PathBuf> = files.keys().cloned().collect();
     let (compiled, failures) = machine::compile(&paths, &engine, &compiler, os, progress).await;
     report.compiled = compiled;
     for failure in failures {
         let services = files.remove(&failure.wasm).unwrap_or_default();
-        report.failed.extend(services.into_iter().map(|service| (service, chain(&failure.error))));
+        report.failed.extend(
+            services
+                .into_iter()
+                .map(|service| (service, chain(&failure.error))),
+        );
     }
     Ok(())
 }
@@ -271,8 +336,19 @@ impl BuildReport {
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
-        let whole = if failed == 0 { format!("{}", self.services) } else { format!("{} of {}", self.services - failed, self.services) };
-        let done = if done.is_empty() { String::new() } else { format!(" ({})", done.join(", ")) };
-        format!("{whole} components are up to date{done} after {:.2} s", self.took.as_secs_f64())
+        let whole = if failed == 0 {
+            format!("{}", self.services)
+        } else {
+            format!("{} of {}", self.services - failed, self.services)
+        };
+        let done = if done.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", done.join(", "))
+        };
+        format!(
+            "{whole} components are up to date{done} after {:.2} s",
+            self.took.as_secs_f64()
+        )
     }
 }

@@ -40,18 +40,37 @@ struct Input {
 }
 
 /// Files of a workspace that can change what any of its packages becomes.
-const WORKSPACE_FILES: [&str; 4] = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo/config.toml"];
+const WORKSPACE_FILES: [&str; 4] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+    ".cargo/config.toml",
+];
 /// The same for one package.
 const PACKAGE_FILES: [&str; 2] = ["Cargo.toml", "build.rs"];
 
 /// Why the component in `wasm`, which cargo builds in `workspace`, has to be built; `None` if it is up to date.
 pub fn reason(disk: &dyn Disk, wasm: &Path, workspace: &Path) -> Option<Reason> {
-    let Ok(made) = disk.modified(wasm) else { return Some(Reason::Missing) };
+    let Ok(made) = disk.modified(wasm) else {
+        return Some(Reason::Missing);
+    };
     // Cargo writes it beside every artifact: all files it was made from.
-    let Ok(record) = disk.read(&wasm.with_extension("d")) else { return Some(Reason::NoRecord) };
-    let sources: Vec<PathBuf> = record_sources(&String::from_utf8_lossy(&record)).into_iter().map(|path| workspace.join(path)).collect();
-    let optional = WORKSPACE_FILES.iter().map(|name| workspace.join(name)).chain(package_files(disk, &sources));
-    let input = |path: PathBuf, is_required| Input { modified: disk.modified(&path).ok(), path, is_required };
+    let Ok(record) = disk.read(&wasm.with_extension("d")) else {
+        return Some(Reason::NoRecord);
+    };
+    let sources: Vec<PathBuf> = record_sources(&String::from_utf8_lossy(&record))
+        .into_iter()
+        .map(|path| workspace.join(path))
+        .collect();
+    let optional = WORKSPACE_FILES
+        .iter()
+        .map(|name| workspace.join(name))
+        .chain(package_files(disk, &sources));
+    let input = |path: PathBuf, is_required| Input {
+        modified: disk.modified(&path).ok(),
+        path,
+        is_required,
+    };
     let optional: Vec<Input> = optional.map(|path| input(path, false)).collect();
     let required = sources.into_iter().map(|path| input(path, true));
     decide(made, required.chain(optional))
@@ -68,7 +87,9 @@ fn decide(made: SystemTime, inputs: impl IntoIterator<Item = Input>) -> Option<R
 
 /// The files after the colon of a line `output: file file`, in which a space of a name is written `\ `.
 fn record_sources(record: &str) -> Vec<PathBuf> {
-    let Some((_, sources)) = record.lines().next().and_then(|line| line.split_once(": ")) else { return Vec::new() };
+    let Some((_, sources)) = record.lines().next().and_then(|line| line.split_once(": ")) else {
+        return Vec::new();
+    };
     let mut paths = vec![String::new()];
     let mut characters = sources.chars().peekable();
     while let Some(character) = characters.next() {
@@ -79,7 +100,11 @@ fn record_sources(record: &str) -> Vec<PathBuf> {
             other => last.push(other),
         }
     }
-    paths.into_iter().filter(|path| !path.is_empty()).map(PathBuf::from).collect()
+    paths
+        .into_iter()
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+        .collect()
 }
 
 /// Manifests and build scripts of the packages that the sources belong to: cargo's record does not have them.
@@ -113,7 +138,11 @@ mod tests {
         let moment = |seconds: u64| UNIX_EPOCH + Duration::from_secs(seconds);
         let inputs = inputs.split_whitespace().map(|input| {
             let (name, time) = input.split_once('=').expect("NAME=TIME");
-            Input { path: name.trim_end_matches('?').into(), modified: time.parse().ok().map(moment), is_required: !name.ends_with('?') }
+            Input {
+                path: name.trim_end_matches('?').into(),
+                modified: time.parse().ok().map(moment),
+                is_required: !name.ends_with('?'),
+            }
         });
         let reason = decide(moment(made), inputs);
         expected.assert_eq(&reason.map_or("up to date".to_owned(), |reason| reason.to_string()));
@@ -121,7 +150,11 @@ mod tests {
 
     #[test]
     fn a_component_is_stale_if_anything_it_was_made_from_changed_since() {
-        check(10, "lib.rs=9 order.wit=10 Cargo.toml?=3", expect!["up to date"]);
+        check(
+            10,
+            "lib.rs=9 order.wit=10 Cargo.toml?=3",
+            expect!["up to date"],
+        );
         check(10, "lib.rs=9 order.wit=11", expect!["order.wit changed"]);
         check(10, "lib.rs=9 Cargo.lock?=11", expect!["Cargo.lock changed"]);
         check(10, "lib.rs=9 card.rs=-", expect!["card.rs is gone"]);
@@ -131,8 +164,15 @@ mod tests {
 
     #[test]
     fn the_record_lists_files_with_spaces() {
-        let sources = record_sources("/t/a.wasm: /w/src/lib.rs /w/my\\ books/a.wit\n\n/w/src/lib.rs:\n");
-        assert_eq!(sources, [PathBuf::from("/w/src/lib.rs"), PathBuf::from("/w/my books/a.wit")]);
+        let sources =
+            record_sources("/t/a.wasm: /w/src/lib.rs /w/my\\ books/a.wit\n\n/w/src/lib.rs:\n");
+        assert_eq!(
+            sources,
+            [
+                PathBuf::from("/w/src/lib.rs"),
+                PathBuf::from("/w/my books/a.wit")
+            ]
+        );
         assert_eq!(record_sources("/t/a.wasm:\n"), Vec::<PathBuf>::new());
         assert_eq!(record_sources(""), Vec::<PathBuf>::new());
     }
@@ -140,21 +180,38 @@ mod tests {
     #[test]
     fn files_of_a_real_folder_are_found_and_compared() {
         let folder = std::env::temp_dir().join(format!("bookshop-stale-{}", std::process::id()));
-        let (wasm, source, manifest) = (folder.join("t/a.wasm"), folder.join("a/src/lib.rs"), folder.join("a/Cargo.toml"));
+        let (wasm, source, manifest) = (
+            folder.join("t/a.wasm"),
+            folder.join("a/src/lib.rs"),
+            folder.join("a/Cargo.toml"),
+        );
         let at = |path: &Path, seconds: u64| {
             RealDisk.write_atomic(path, b"x").expect("written");
-            RealDisk.set_modified(path, UNIX_EPOCH + Duration::from_secs(seconds)).expect("dated");
+            RealDisk
+                .set_modified(path, UNIX_EPOCH + Duration::from_secs(seconds))
+                .expect("dated");
         };
         assert_eq!(reason(&RealDisk, &wasm, &folder), Some(Reason::Missing));
         at(&wasm, 10);
         assert_eq!(reason(&RealDisk, &wasm, &folder), Some(Reason::NoRecord));
-        RealDisk.write_atomic(&wasm.with_extension("d"), format!("{}: {}\n", wasm.display(), source.display()).as_bytes()).expect("written");
-        assert_eq!(reason(&RealDisk, &wasm, &folder), Some(Reason::Removed(source.clone())));
+        RealDisk
+            .write_atomic(
+                &wasm.with_extension("d"),
+                format!("{}: {}\n", wasm.display(), source.display()).as_bytes(),
+            )
+            .expect("written");
+        assert_eq!(
+            reason(&RealDisk, &wasm, &folder),
+            Some(Reason::Removed(source.clone()))
+        );
         at(&source, 9);
         at(&manifest, 9);
         assert_eq!(reason(&RealDisk, &wasm, &folder), None);
         at(&manifest, 11);
-        assert_eq!(reason(&RealDisk, &wasm, &folder), Some(Reason::Changed(manifest)));
+        assert_eq!(
+            reason(&RealDisk, &wasm, &folder),
+            Some(Reason::Changed(manifest))
+        );
         std::fs::remove_dir_all(folder).expect("removed");
     }
 }

@@ -8,11 +8,32 @@ fn check(report: BuildReport, expected: Expect) {
 
 #[test]
 fn the_summary_says_what_was_done() {
-    let report = || BuildReport { services: 5, took: Duration::from_millis(12), ..BuildReport::default() };
+    let report = || BuildReport {
+        services: 5,
+        took: Duration::from_millis(12),
+        ..BuildReport::default()
+    };
     let built = || vec![("payment".to_owned(), Reason::Missing)];
-    check(report(), expect!["5 components are up to date after 0.01 s"]);
-    check(BuildReport { built: built(), compiled: 2, ..report() }, expect!["5 components are up to date (1 built, 2 compiled) after 0.01 s"]);
-    check(BuildReport { built: built(), unbuilt: vec!["audit".into()], ..report() }, expect!["4 of 5 components are up to date (1 built) after 0.01 s"]);
+    check(
+        report(),
+        expect!["5 components are up to date after 0.01 s"],
+    );
+    check(
+        BuildReport {
+            built: built(),
+            compiled: 2,
+            ..report()
+        },
+        expect!["5 components are up to date (1 built, 2 compiled) after 0.01 s"],
+    );
+    check(
+        BuildReport {
+            built: built(),
+            unbuilt: vec!["audit".into()],
+            ..report()
+        },
+        expect!["4 of 5 components are up to date (1 built) after 0.01 s"],
+    );
 }
 
 #[test]
@@ -36,5 +57,6 @@ fn a_service_that_is_not_there_is_answered_with_those_that_are() {
     assert_eq!(names(None).expect("all"), 2);
     assert_eq!(names(Some(&["audit".to_owned()])).expect("one"), 1);
     let error = names(Some(&["adit".to_owned()])).expect_err("none");
-    expect!["no service adit in the configuration; it has audit, payment"].assert_eq(&error.to_string());
+    expect!["no service adit in the configuration; it has audit, payment"]
+        .assert_eq(&error.to_string());
 }

@@ -68,7 +68,9 @@ pub enum Provider {
 /// # Errors
 /// Why it cannot be, in words.
 pub fn describe(path: &Path, bytes: &[u8]) -> Result<Description, String> {
-    let (resolve, world) = match wit_component::decode(bytes).map_err(|error| format!("{error:#}"))? {
+    let (resolve, world) = match wit_component::decode(bytes)
+        .map_err(|error| format!("{error:#}"))?
+    {
         DecodedWasm::Component(resolve, world) => (resolve, world),
         DecodedWasm::WitPackage(..) => return Err("it is a WIT package, which has no code".into()),
     };
@@ -77,9 +79,20 @@ pub fn describe(path: &Path, bytes: &[u8]) -> Result<Description, String> {
     let mut imports = interfaces(&resolve, &world.imports);
     exports.iter_mut().for_each(|export| export.provider = None);
     imports.retain(|import| import.provider.is_some());
-    let grants: Vec<&str> = imports.iter().filter_map(|import| offered::missing_grant(&import.name, &[])).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
-    let is_http = exports.iter().any(|export| interface::compatible(&export.name) == HTTP_INTERFACE);
-    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let grants: Vec<&str> = imports
+        .iter()
+        .filter_map(|import| offered::missing_grant(&import.name, &[]))
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let is_http = exports
+        .iter()
+        .any(|export| interface::compatible(&export.name) == HTTP_INTERFACE);
+    let file = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let is_own = |package: PackageId| resolve.packages[package].name.namespace != "wasi";
     Ok(Description {
         digest: component::digest(bytes),
@@ -95,17 +108,28 @@ pub fn describe(path: &Path, bytes: &[u8]) -> Result<Description, String> {
     })
 }
 
-fn interfaces<'a>(resolve: &Resolve, items: impl IntoIterator<Item = (&'a WorldKey, &'a WorldItem)>) -> Vec<Interface> {
+fn interfaces<'a>(
+    resolve: &Resolve,
+    items: impl IntoIterator<Item = (&'a WorldKey, &'a WorldItem)>,
+) -> Vec<Interface> {
     let interface = |(key, item): (&WorldKey, &WorldItem)| {
         let name = resolve.name_world_key(key);
         let functions: Vec<String> = match item {
-            WorldItem::Interface { id, .. } => resolve.interfaces[*id].functions.values().map(|function| signature(resolve, function)).collect(),
+            WorldItem::Interface { id, .. } => resolve.interfaces[*id]
+                .functions
+                .values()
+                .map(|function| signature(resolve, function))
+                .collect(),
             WorldItem::Function(function) => vec![signature(resolve, function)],
             // A type that the world names for its own functions.
             WorldItem::Type { .. } => return None,
         };
         let provider = provider(&name, functions.is_empty());
-        Some(Interface { name, provider: Some(provider), functions })
+        Some(Interface {
+            name,
+            provider: Some(provider),
+            functions,
+        })
     };
     items.into_iter().filter_map(interface).collect()
 }
@@ -125,29 +149,73 @@ fn signature(resolve: &Resolve, function: &Function) -> String {
     let type_name = |ty: &wit_parser::Type| {
         let mut printer = WitPrinter::default();
         // A type that has no text cannot be in a component that was decoded.
-        printer.print_type_name(resolve, ty).map_or_else(|_| "?".to_owned(), |()| printer.output.to_string())
+        printer
+            .print_type_name(resolve, ty)
+            .map_or_else(|_| "?".to_owned(), |()| printer.output.to_string())
     };
-    let parameters = function.params.iter().map(|parameter| format!("{}: {}", parameter.name, type_name(&parameter.ty))).collect::<Vec<_>>().join(", ");
-    let result = function.result.as_ref().map(|ty| format!(" -> {}", type_name(ty))).unwrap_or_default();
-    let is_async = if function.kind.is_async() { "async " } else { "" };
+    let parameters = function
+        .params
+        .iter()
+        .map(|parameter| format!("{}: {}", parameter.name, type_name(&parameter.ty)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let result = function
+        .result
+        .as_ref()
+        .map(|ty| format!(" -> {}", type_name(ty)))
+        .unwrap_or_default();
+    let is_async = if function.kind.is_async() {
+        "async "
+    } else {
+        ""
+    };
     format!("{}: {is_async}func({parameters}){result}", function.name)
 }
 
 /// The WIT text of the component's world and of the packages that are `wanted`.
-fn wit(resolve: &Resolve, package: Option<PackageId>, wanted: impl Fn(PackageId) -> bool) -> Result<String, String> {
+fn wit(
+    resolve: &Resolve,
+    package: Option<PackageId>,
+    wanted: impl Fn(PackageId) -> bool,
+) -> Result<String, String> {
     let package = package.ok_or("it has no world")?;
-    let others: Vec<PackageId> = resolve.packages.iter().map(|(id, _)| id).filter(|id| *id != package && wanted(*id)).collect();
+    let others: Vec<PackageId> = resolve
+        .packages
+        .iter()
+        .map(|(id, _)| id)
+        .filter(|id| *id != package && wanted(*id))
+        .collect();
     let mut printer = WitPrinter::default();
-    printer.print(resolve, package, &others).map_err(|error| format!("{error:#}"))?;
+    printer
+        .print(resolve, package, &others)
+        .map_err(|error| format!("{error:#}"))?;
     Ok(printer.output.to_string())
 }
 
 /// The section that makes a service of the file: its name, and what it cannot do without.
 fn config_section(file: &str, is_http: bool, grants: &[&str]) -> String {
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let kebab: String = stem.to_lowercase().chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '-' }).collect();
-    let name = kebab.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
-    let name = if name.starts_with(|first: char| first.is_ascii_alphabetic()) { name } else { format!("service-{name}").trim_end_matches('-').to_owned() };
+    let kebab: String = stem
+        .to_lowercase()
+        .chars()
+        .map(|character| {
+            if character.is_ascii_alphanumeric() {
+                character
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let name = kebab
+        .split('-')
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("-");
+    let name = if name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        name
+    } else {
+        format!("service-{name}").trim_end_matches('-').to_owned()
+    };
     let mut lines = vec![format!("[service.{name}]"), format!("wasm = {file:?}")];
     if is_http {
         lines.push(r#"http = { path = "/" }"#.to_owned());

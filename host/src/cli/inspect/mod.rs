@@ -32,9 +32,14 @@ pub struct Arguments {
 /// The file cannot be read or is no component.
 pub fn run(arguments: &Arguments, os: &Os) -> Result<(), Failure> {
     let path = &arguments.file;
-    let bytes = os.disk.read(path).map_err(|error| Failure::failed(format!("cannot read {}: {error}", path.display())))?;
+    let bytes = os
+        .disk
+        .read(path)
+        .map_err(|error| Failure::failed(format!("cannot read {}: {error}", path.display())))?;
     component::check_header(path, &bytes).map_err(|error| Failure::operation(&error))?;
-    let description = describe::describe(path, &bytes).map_err(|reason| Failure::failed(format!("{} is damaged, or uses what this version does not know: {reason}", path.display())))?;
+    let description = describe::describe(path, &bytes).map_err(|reason| {
+        Failure::failed(format!("cannot take {} apart: {reason}", path.display()))
+    })?;
     if arguments.json {
         output::json(&description)?;
     } else if arguments.wit {

@@ -8,7 +8,11 @@ pub fn text(description: &Description, style: Style) -> String {
     let mut lines = vec![
         style.bold(&description.file),
         format!("  sha256  {}", description.digest),
-        format!("  size    {} ({} bytes)", output::size(description.bytes as u64), description.bytes),
+        format!(
+            "  size    {} ({} bytes)",
+            output::size(description.bytes as u64),
+            description.bytes
+        ),
         format!("  kind    {}", description.kind),
         String::new(),
     ];
@@ -21,10 +25,19 @@ pub fn text(description: &Description, style: Style) -> String {
         lines.push("  nothing: no other service can call it".to_owned());
     }
     lines.extend([String::new(), style.bold("imports")]);
-    let width = description.imports.iter().map(|import| import.name.chars().count()).max().unwrap_or(0);
+    let width = description
+        .imports
+        .iter()
+        .map(|import| import.name.chars().count())
+        .max()
+        .unwrap_or(0);
     for import in &description.imports {
         let (paint, from) = origin(import);
-        lines.push(format!("  {:width$}  {}", import.name, style.paint(paint, from)));
+        lines.push(format!(
+            "  {:width$}  {}",
+            import.name,
+            style.paint(paint, from)
+        ));
         if import.provider == Some(Provider::Service) {
             lines.extend(functions(import));
         }
@@ -34,13 +47,25 @@ pub fn text(description: &Description, style: Style) -> String {
     }
     lines.extend([String::new(), style.bold("configuration")]);
     lines.extend(description.config.lines().map(|line| format!("  {line}")));
-    lines.extend([String::new(), style.bold("WIT (without the packages of WASI; --wit prints all)")]);
-    lines.extend(description.own_wit.trim_end().lines().map(|line| format!("  {line}").trim_end().to_owned()));
+    lines.extend([
+        String::new(),
+        style.bold("WIT (without the packages of WASI; --wit prints all)"),
+    ]);
+    lines.extend(
+        description
+            .own_wit
+            .trim_end()
+            .lines()
+            .map(|line| format!("  {line}").trim_end().to_owned()),
+    );
     lines.join("\n")
 }
 
 fn functions(interface: &Interface) -> impl Iterator<Item = String> {
-    interface.functions.iter().map(|function| format!("    {function}"))
+    interface
+        .functions
+        .iter()
+        .map(|function| format!("    {function}"))
 }
 
 fn origin(import: &Interface) -> (Paint, &'static str) {

@@ -1,0 +1,104 @@
+//! The peer of a hop: the same component called through the engine's own dynamic interface, with no host around it.
+//!
+//! The engine is configured as the host's is (same pool, same compiler settings), so what remains is what the host adds.
+
+use crate::Outcome;
+use bookshop_host::engine::{self, Room};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, ResourceTable, Val};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// Instances of the pool, and the memory that each may have: as one service of the host by default.
+const ROOM: Room = Room { calls: 160, memory_bytes: 16 << 20 };
+/// Epochs until a guest would be stopped. The bare engine has no ticker.
+const NEVER: u64 = 1 << 40;
+
+/// A component's function, ready to be called.
+pub struct Bare {
+    engine: Engine,
+    pre: InstancePre<State>,
+    export: ComponentExportIndex,
+    results: usize,
+    /// Instances that wait for their next call, for [`Bare::call_reused`].
+    idle: Mutex<Vec<Instance>>,
+}
+
+struct Instance {
+    store: Store<State>,
+    instance: wasmtime::component::Instance,
+}
+
+#[derive(Default)]
+struct State {
+    table: ResourceTable,
+    /// Made when a guest first asks, as the host does: most calls need none.
+    wasi: Option<Box<WasiCtx>>,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let ctx = self.wasi.get_or_insert_with(|| Box::new(WasiCtx::builder().build()));
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+}
+
+impl Bare {
+    /// Compiles the component in `wasm` and finds `function` in its export `interface`, named with its full version.
+    ///
+    /// # Errors
+    /// There is no such component or function, or it imports more than WASI.
+    pub fn load(wasm: &Path, interface: &str, function: &str) -> Outcome<Self> {
+        let (engine, _) = engine::runtime(ROOM)?;
+        let component = Component::from_file(&engine, wasm)?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        let pre = linker.instantiate_pre(&component)?;
+        let interface = component.get_export_index(None, interface).ok_or(format!("no interface {interface}"))?;
+        let export = component.get_export_index(Some(&interface), function).ok_or(format!("no function {function}"))?;
+        let ty = match component.get_export(Some(&interface), function) {
+            Some((wasmtime::component::types::ComponentItem::ComponentFunc(ty), _)) => ty,
+            Some(_) | None => return Err(format!("{function} is no function").into()),
+        };
+        Ok(Self { results: ty.results().len(), engine, pre, export, idle: Mutex::default() })
+    }
+
+    /// Calls the function on an instance of its own.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn call_fresh(&self, arguments: &[Val]) -> Outcome<Vec<Val>> {
+        self.call(&mut self.instance().await?, arguments).await
+    }
+
+    /// Calls the function on an instance that served before, if one is free.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn call_reused(&self, arguments: &[Val]) -> Outcome<Vec<Val>> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut instance = match idle {
+            Some(instance) => instance,
+            None => self.instance().await?,
+        };
+        let results = self.call(&mut instance, arguments).await?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
+        Ok(results)
+    }
+
+    async fn instance(&self) -> Outcome<Instance> {
+        let mut store = Store::new(&self.engine, State::default());
+        store.set_epoch_deadline(NEVER);
+        let instance = self.pre.instantiate_async(&mut store).await?;
+        Ok(Instance { store, instance })
+    }
+
+    async fn call(&self, instance: &mut Instance, arguments: &[Val]) -> Outcome<Vec<Val>> {
+        let Instance { store, instance } = instance;
+        let function = instance.get_func(&mut *store, self.export).ok_or("the function is gone")?;
+        let mut results = vec![Val::Bool(false); self.results];
+        function.call_async(store, arguments, &mut results).await?;
+        Ok(results)
+    }
+}
