@@ -46,7 +46,7 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// The file is damaged, or uses what the engine does not know.
-    #[error("cannot compile {}", .path.display())]
+    #[error("cannot compile {}; build it again, since it is damaged or made for another engine", .path.display())]
     Compile {
         /// The file.
         path: PathBuf,

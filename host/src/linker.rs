@@ -47,7 +47,7 @@ pub enum LinkError {
         exporters: Vec<String>,
     },
     /// The configured link leads to a service that does not export the interface.
-    #[error("{service}: links sends {interface} to {to}, which does not export it")]
+    #[error("{service}: links sends {interface} to {to}, which does not export it; {}", if .exporters.is_empty() { "no service of this cluster does".to_owned() } else { format!("{} does", .exporters.join(" or ")) })]
     WrongLink {
         /// The importer.
         service: String,
@@ -55,6 +55,8 @@ pub enum LinkError {
         interface: String,
         /// The configured exporter.
         to: String,
+        /// Names of the services that do export it.
+        exporters: Vec<String>,
     },
     /// The exporter lacks an imported function.
     #[error(
@@ -317,23 +319,27 @@ fn choose(
             .any(|function| function.interface == compatible)
     };
     let name = || service.name.to_string();
-    if let Some(to) = service.link(interface) {
-        return match exporters
-            .iter()
-            .find(|(_, exporter)| exporter.name == to.as_str())
-        {
-            Some((id, exporter)) if exports_it(exporter) => Ok(*id),
-            Some(_) | None => Err(LinkError::WrongLink {
-                service: name(),
-                interface: interface.to_owned(),
-                to: to.to_string(),
-            }),
-        };
-    }
     let candidates: Vec<_> = exporters
         .iter()
         .filter(|(_, exporter)| exports_it(exporter))
         .collect();
+    let names = || {
+        let name = |(_, exporter): &(&ServiceId, &Exporter)| exporter.name.clone();
+        candidates.iter().map(name).collect()
+    };
+    if let Some(to) = service.link(interface) {
+        let linked = candidates
+            .iter()
+            .find(|(_, exporter)| exporter.name == to.as_str());
+        return linked
+            .map(|(id, _)| **id)
+            .ok_or_else(|| LinkError::WrongLink {
+                service: name(),
+                interface: interface.to_owned(),
+                to: to.to_string(),
+                exporters: names(),
+            });
+    }
     match candidates.as_slice() {
         [(id, _)] => Ok(**id),
         [] => Err(LinkError::NoProvider {
@@ -341,13 +347,10 @@ fn choose(
             interface: interface.to_owned(),
             platform: false,
         }),
-        many => Err(LinkError::Ambiguous {
+        _ => Err(LinkError::Ambiguous {
             service: name(),
             interface: interface.to_owned(),
-            exporters: many
-                .iter()
-                .map(|(_, exporter)| exporter.name.clone())
-                .collect(),
+            exporters: names(),
         }),
     }
 }

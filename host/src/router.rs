@@ -10,6 +10,7 @@ use crate::os::clock::timeout_at;
 use crate::os::task::{self, Task};
 use crate::payload::{Body, Payload};
 use crate::pool;
+use crate::service::Service;
 use crate::services::{Services, Slot, State};
 use crate::version::Version;
 use bytes::Bytes;
@@ -58,7 +59,7 @@ impl Router {
             Ok(payload) => Ok(payload),
             Err(error) => {
                 slot.service.figures.refused_or_failed();
-                report(slot, &error);
+                report(&slot.service, &error);
                 Err(error)
             }
         }
@@ -89,7 +90,7 @@ impl Router {
                     service: name(),
                     retry_after: retry_after(slot),
                 },
-                Refusal::Deadline => late(slot, "waited for its turn", started, deadline),
+                Refusal::Deadline => late(&slot.service, "waited for its turn", started, deadline),
             })?;
         let (clock, dispatch) = (
             Arc::clone(&self.os.clock),
@@ -116,8 +117,10 @@ impl Router {
                         }
                         result
                     }
-                    Ok(Err(_elapsed)) => Err(late(slot, "did not answer", started, deadline)),
-                    Err(error) => Err(host_failed(slot, error)),
+                    Ok(Err(_elapsed)) => {
+                        Err(late(&slot.service, "did not answer", started, deadline))
+                    }
+                    Err(error) => Err(host_failed(&slot.service, error)),
                 }
             }
             Payload::Request(request) => {
@@ -164,12 +167,18 @@ impl Router {
             served
         });
         // A guest that fails drops its end of the reply, so waiting for the reply alone never hangs.
-        let error = match replied.await {
+        let outcome = match replied.await {
             Ok(Ok(response)) => {
+                let call = ServeCall {
+                    task,
+                    service: Arc::clone(&slot.service),
+                    started,
+                    deadline,
+                };
                 return Ok(Payload::Response(response.map(|body| {
                     GuestBody {
                         body,
-                        task: Some(task),
+                        call: Some(call),
                     }
                     .boxed_unsync()
                 })));
@@ -182,19 +191,33 @@ impl Router {
             }
             Err(_dropped) => (&mut task).await,
         };
-        Err(match error {
-            Ok(Ok(Ok(()))) => CallError::Trapped {
+        match served(&slot.service, outcome, started, deadline) {
+            Ok(()) => Err(CallError::Trapped {
                 service: slot.service.name.to_string(),
                 message: "returned without an answer".into(),
-            },
-            Ok(Ok(Err(error))) => error,
-            Ok(Err(_elapsed)) => late(slot, "did not answer", started, deadline),
-            Err(error) => host_failed(slot, error),
-        })
+            }),
+            Err(error) => Err(error),
+        }
     }
 }
 
-fn not_running(slot: &Slot) -> CallError {
+/// How the task of an HTTP handler ended, in the caller's terms.
+fn served(
+    service: &Service,
+    outcome: Result<ServeOutcome, task::TaskError>,
+    started: Duration,
+    deadline: Duration,
+) -> Result<(), CallError> {
+    match outcome {
+        Ok(Ok(result)) => result,
+        Ok(Err(_elapsed)) => Err(late(service, "did not answer", started, deadline)),
+        Err(error) => Err(host_failed(service, error)),
+    }
+}
+
+/// Why a service takes no calls now, and what starts it.
+#[must_use]
+pub fn not_running(slot: &Slot) -> CallError {
     let name = &slot.service.name;
     let message = match &*slot.state() {
         State::Elsewhere => "it is not placed on this host".to_owned(),
@@ -212,17 +235,18 @@ fn not_running(slot: &Slot) -> CallError {
     }
 }
 
-fn late(slot: &Slot, what: &str, started: Duration, deadline: Duration) -> CallError {
-    let milliseconds = deadline.saturating_sub(started).as_millis();
+fn late(service: &Service, what: &str, started: Duration, deadline: Duration) -> CallError {
+    // Rounded up: the moments between a call's entry and its start here would make 99 of the 100 ms that were configured.
+    let milliseconds = deadline.saturating_sub(started).as_micros().div_ceil(1_000);
     CallError::DeadlineExceeded {
-        service: slot.service.name.to_string(),
+        service: service.name.to_string(),
         message: format!("{what} within {milliseconds} ms"),
     }
 }
 
-fn host_failed(slot: &Slot, error: task::TaskError) -> CallError {
+fn host_failed(service: &Service, error: task::TaskError) -> CallError {
     CallError::Unavailable {
-        service: slot.service.name.to_string(),
+        service: service.name.to_string(),
         message: error.to_string(),
         maybe_executed: true,
     }
@@ -236,10 +260,10 @@ fn retry_after(slot: &Slot) -> Duration {
 }
 
 /// Tells the operator about failures that are not the caller's doing. Refusals are in the figures, not one line each.
-fn report(slot: &Slot, error: &CallError) {
+fn report(service: &Service, error: &CallError) {
     match error {
-        CallError::Trapped { message, .. } => slot.service.log.failure(message),
-        CallError::DeadlineExceeded { message, .. } => slot.service.log.failure(message),
+        CallError::Trapped { message, .. } => service.log.failure(message),
+        CallError::DeadlineExceeded { message, .. } => service.log.failure(message),
         CallError::NotFound { .. }
         | CallError::NotGranted { .. }
         | CallError::Incompatible { .. }
@@ -251,14 +275,22 @@ fn report(slot: &Slot, error: &CallError) {
     }
 }
 
-type ServeTask = Task<Result<Result<(), CallError>, crate::os::clock::Elapsed>>;
+type ServeOutcome = Result<Result<(), CallError>, crate::os::clock::Elapsed>;
+
+/// The call behind an answer that has begun.
+struct ServeCall {
+    task: Task<ServeOutcome>,
+    service: Arc<Service>,
+    started: Duration,
+    deadline: Duration,
+}
 
 pin_project_lite::pin_project! {
     /// The body that a guest is still producing. A client that goes away before its end cancels the guest.
     struct GuestBody {
         #[pin]
         body: Body,
-        task: Option<ServeTask>,
+        call: Option<ServeCall>,
     }
 }
 
@@ -272,13 +304,31 @@ impl http_body::Body for GuestBody {
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
         let this = self.project();
         let frame = this.body.poll_frame(context);
-        if matches!(frame, Poll::Ready(None))
-            && let Some(task) = this.task.take()
-        {
-            // All was said; the guest may still tidy up, bounded by its deadline and counted by its permit.
-            task.release();
+        if !matches!(frame, Poll::Ready(None)) {
+            return frame;
         }
-        frame
+        let Some(mut call) = this.call.take() else {
+            return frame;
+        };
+        if !call.task.is_finished() {
+            // All was said; the guest may still tidy up, bounded by its deadline and counted by its permit.
+            call.task.release();
+            return frame;
+        }
+        let Poll::Ready(outcome) = Pin::new(&mut call.task).poll(context) else {
+            // The executor wants this task to let others run first; the ended body says so again at the next poll.
+            *this.call = Some(call);
+            return Poll::Pending;
+        };
+        // A guest that was ended drops its body, which looks like an end. The client must not take the part it has for the whole.
+        match served(&call.service, outcome, call.started, call.deadline) {
+            Ok(()) => frame,
+            Err(error) => {
+                call.service.figures.refused_or_failed();
+                report(&call.service, &error);
+                Poll::Ready(Some(Err(wasmtime_wasi_http::Error::HttpResponseIncomplete)))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,13 +1,12 @@
 //! `POST /v1/call`: calls a function with arguments as text (WAVE), by the name of an interface or of a service.
 
 use crate::admin::{Admin, AdminError};
-use crate::call_error::CallError;
 use crate::dispatch::{FunctionName, Invocation};
 use crate::envelope::Envelope;
 use crate::payload::Payload;
 use crate::services::Slot;
 use crate::version::{Export, Version};
-use crate::{compat, interface, json};
+use crate::{compat, interface, json, router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -96,7 +95,7 @@ fn find<'a>(
     function: &str,
 ) -> Result<(&'a Slot, Arc<Version>, FunctionName), AdminError> {
     if let Some(slot) = admin.services.find(target) {
-        let version = slot.running().ok_or_else(|| unavailable(slot))?;
+        let version = slot.running().ok_or_else(|| router::not_running(slot))?;
         let matches = |name: &&FunctionName| {
             name.function == function && !interface::is_platform(&name.interface)
         };
@@ -157,15 +156,6 @@ fn find<'a>(
             )))
         }
     }
-}
-
-fn unavailable(slot: &Slot) -> AdminError {
-    let state = slot.state();
-    AdminError::Call(CallError::Unavailable {
-        service: slot.service.name.to_string(),
-        message: format!("it is {}", state.name()),
-        maybe_executed: false,
-    })
 }
 
 fn list(version: &Version) -> String {

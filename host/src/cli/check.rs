@@ -7,7 +7,7 @@ use crate::cli::progress::Console;
 use crate::cli::table::{Cell, Table};
 use crate::compile::Compiler;
 use crate::component::{self, Loaded};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Problem};
 use crate::dispatch::ServiceId;
 use crate::engine;
 use crate::host::COMPILED_FOLDER;
@@ -17,7 +17,6 @@ use crate::os::{Os, process};
 use crate::supervisor::chain;
 use clap::Args;
 use serde::Serialize;
-use serde_json::json;
 use std::io;
 use std::path::{Path, PathBuf};
 use wasmtime::Engine;
@@ -35,11 +34,21 @@ pub struct Arguments {
     json: bool,
 }
 
+/// All that was found out.
+#[derive(Debug, Serialize)]
+struct Findings<'a> {
+    ok: bool,
+    problems: &'a [Problem],
+    services: &'a [Finding],
+}
+
 /// What was found out about one service.
 #[derive(Debug, Serialize)]
 struct Finding {
     name: String,
     ok: bool,
+    /// Why the component is not what its sources say: it can run, but is an older one.
+    stale: Option<String>,
     digest: Option<String>,
     bytes: Option<usize>,
     exports: Vec<String>,
@@ -67,7 +76,7 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
     let config = match read(&arguments.config, os) {
         Ok(config) => config,
         Err(error) if arguments.json => {
-            output::json(&json!({ "ok": false, "problems": error.problems(), "services": [] }))?;
+            output::json(&Findings { ok: false, problems: error.problems(), services: &[] })?;
             return Err(Failure::reported(true));
         }
         Err(error) => return Err(error.into()),
@@ -86,7 +95,7 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
     let findings = check(&config, os).await?;
     let is_ok = findings.iter().all(|finding| finding.ok);
     if arguments.json {
-        output::json(&json!({ "ok": is_ok, "problems": [], "services": findings }))?;
+        output::json(&Findings { ok: is_ok, problems: &[], services: &findings })?;
     } else {
         output::line(&text(&config, &findings, Style::of_stdout()))?;
     }
@@ -127,6 +136,7 @@ async fn check(config: &Config, os: &Os) -> Result<Vec<Finding>, Failure> {
         Finding {
             name: service.name.to_string(),
             ok: result.is_ok(),
+            stale: build::staleness(config, service, os).map(|reason| reason.to_string()),
             digest: loaded.map(|loaded| loaded.digest.clone()),
             bytes: loaded.map(|loaded| loaded.bytes),
             exports: loaded
@@ -162,10 +172,10 @@ fn exporters(config: &Config, loaded: &[Result<Loaded, String>], engine: &Engine
 fn text(config: &Config, findings: &[Finding], style: Style) -> String {
     let mut table = Table::new(&["SERVICE", "STATE", "SHA-256", ">SIZE", "EXPORTS"]);
     for finding in findings {
-        let state = if finding.ok {
-            Cell::new(Paint::Good, "ok")
-        } else {
-            Cell::new(Paint::Bad, "wrong")
+        let state = match (finding.ok, &finding.stale) {
+            (true, None) => Cell::new(Paint::Good, "ok"),
+            (true, Some(_)) => Cell::new(Paint::Warn, "ok, stale"),
+            (false, _) => Cell::new(Paint::Bad, "wrong"),
         };
         let digest = finding
             .digest
@@ -184,16 +194,16 @@ fn text(config: &Config, findings: &[Finding], style: Style) -> String {
         ]);
     }
     let mut lines = table.lines(style);
-    let wrong = findings
-        .iter()
-        .filter_map(|finding| Some((&finding.name, finding.error.as_ref()?)));
-    lines.extend(wrong.map(|(name, error)| format!("{} {name}: {error}", style.bad("error:"))));
-    let count = findings.iter().filter(|finding| finding.ok).count();
-    let (hosts, services) = (config.hosts.len(), findings.len());
-    lines.push(format!(
-        "{}: {hosts} hosts, {count} of {services} services can run",
-        config.path.display()
-    ));
+    for Finding { name, stale, error, .. } in findings {
+        if let Some(error) = error {
+            lines.push(format!("{} {name}: {error}", style.bad("error:")));
+        } else if let Some(reason) = stale {
+            lines.push(format!("{} {name} is stale: {reason}; run `bookshop-host build`", style.paint(Paint::Warn, "warning:")));
+        }
+    }
+    let able = findings.iter().filter(|finding| finding.ok).count();
+    let (hosts, services) = (output::count(config.hosts.len(), "host"), output::count(findings.len(), "service"));
+    lines.push(format!("{}: {hosts}, {able} of {services} can run", config.path.display()));
     lines.join("\n")
 }
 
@@ -235,6 +245,7 @@ mod tests {
             Finding {
                 name: "payment".into(),
                 ok: true,
+                stale: Some("lib.rs changed".into()),
                 digest: Some("00112233445566778899".into()),
                 bytes: Some(62_694),
                 exports: vec!["bookshop:shop/payment@0.1.0".into()],
@@ -243,6 +254,7 @@ mod tests {
             Finding {
                 name: "audit".into(),
                 ok: false,
+                stale: None,
                 digest: None,
                 bytes: None,
                 exports: vec![],
@@ -250,10 +262,11 @@ mod tests {
             },
         ];
         expect![[r#"
-            SERVICE  STATE  SHA-256           SIZE  EXPORTS
-            payment  ok     001122334455  61.2 KiB  bookshop:shop/payment
-            audit    wrong  -                    -  -
+            SERVICE  STATE      SHA-256           SIZE  EXPORTS
+            payment  ok, stale  001122334455  61.2 KiB  bookshop:shop/payment
+            audit    wrong      -                    -  -
+            warning: payment is stale: lib.rs changed; run `bookshop-host build`
             error: audit: cannot read component audit.wasm
-            config/shop.toml: 1 hosts, 1 of 2 services can run"#]].assert_eq(&text(&config, &findings, Style::PLAIN));
+            config/shop.toml: 1 host, 1 of 2 services can run"#]].assert_eq(&text(&config, &findings, Style::PLAIN));
     }
 }

@@ -143,6 +143,13 @@ pub fn uptime(seconds: u64) -> String {
     }
 }
 
+/// A number of things: `1 host`, `3 hosts`.
+#[must_use]
+pub fn count(number: usize, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{ending}")
+}
+
 /// The part of a digest that people compare.
 #[must_use]
 pub fn short_digest(digest: &str) -> &str {

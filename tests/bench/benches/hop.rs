@@ -36,7 +36,10 @@ fn measure(criterion: &mut Criterion, runtime: &Runtime, name: &str, callee: &Ca
             runtime.block_on(async {
                 let started = Instant::now();
                 for _ in 0..calls {
-                    callee.run().await.expect("the call was answered when it was prepared");
+                    callee
+                        .run()
+                        .await
+                        .expect("the call was answered when it was prepared");
                 }
                 started.elapsed()
             })

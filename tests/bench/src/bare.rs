@@ -6,12 +6,17 @@ use crate::Outcome;
 use bookshop_host::engine::{self, Room};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, ResourceTable, Val};
+use wasmtime::component::{
+    Component, ComponentExportIndex, InstancePre, Linker, ResourceTable, Val,
+};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// Instances of the pool, and the memory that each may have: as one service of the host by default.
-const ROOM: Room = Room { calls: 160, memory_bytes: 16 << 20 };
+const ROOM: Room = Room {
+    calls: 160,
+    memory_bytes: 16 << 20,
+};
 /// Epochs until a guest would be stopped. The bare engine has no ticker.
 const NEVER: u64 = 1 << 40;
 
@@ -39,8 +44,13 @@ struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let ctx = self.wasi.get_or_insert_with(|| Box::new(WasiCtx::builder().build()));
-        WasiCtxView { ctx, table: &mut self.table }
+        let ctx = self
+            .wasi
+            .get_or_insert_with(|| Box::new(WasiCtx::builder().build()));
+        WasiCtxView {
+            ctx,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -55,13 +65,23 @@ impl Bare {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         let pre = linker.instantiate_pre(&component)?;
-        let interface = component.get_export_index(None, interface).ok_or(format!("no interface {interface}"))?;
-        let export = component.get_export_index(Some(&interface), function).ok_or(format!("no function {function}"))?;
+        let interface = component
+            .get_export_index(None, interface)
+            .ok_or(format!("no interface {interface}"))?;
+        let export = component
+            .get_export_index(Some(&interface), function)
+            .ok_or(format!("no function {function}"))?;
         let ty = match component.get_export(Some(&interface), function) {
             Some((wasmtime::component::types::ComponentItem::ComponentFunc(ty), _)) => ty,
             Some(_) | None => return Err(format!("{function} is no function").into()),
         };
-        Ok(Self { results: ty.results().len(), engine, pre, export, idle: Mutex::default() })
+        Ok(Self {
+            results: ty.results().len(),
+            engine,
+            pre,
+            export,
+            idle: Mutex::default(),
+        })
     }
 
     /// Calls the function on an instance of its own.
@@ -77,13 +97,20 @@ impl Bare {
     /// # Errors
     /// As the engine says.
     pub async fn call_reused(&self, arguments: &[Val]) -> Outcome<Vec<Val>> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let mut instance = match idle {
             Some(instance) => instance,
             None => self.instance().await?,
         };
         let results = self.call(&mut instance, arguments).await?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(instance);
         Ok(results)
     }
 
@@ -96,7 +123,9 @@ impl Bare {
 
     async fn call(&self, instance: &mut Instance, arguments: &[Val]) -> Outcome<Vec<Val>> {
         let Instance { store, instance } = instance;
-        let function = instance.get_func(&mut *store, self.export).ok_or("the function is gone")?;
+        let function = instance
+            .get_func(&mut *store, self.export)
+            .ok_or("the function is gone")?;
         let mut results = vec![Val::Bool(false); self.results];
         function.call_async(store, arguments, &mut results).await?;
         Ok(results)

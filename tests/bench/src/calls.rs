@@ -22,25 +22,48 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
     let host = runtime.block_on(InProcess::start(&scale.program))?;
     let callees = runtime.block_on(Callees::prepare(&host))?;
     let threads = process::cores();
-    report.begin("calls", &format!("Calls per second in one process, {threads} threads"));
+    report.begin(
+        "calls",
+        &format!("Calls per second in one process, {threads} threads"),
+    );
     for (what, callee) in [
-        ("verify an order, engine alone, fresh instance", &callees.bare_fresh),
+        (
+            "verify an order, engine alone, fresh instance",
+            &callees.bare_fresh,
+        ),
         ("verify an order, host, fresh instance", &callees.verify),
-        ("verify an order, engine alone, instance reused", &callees.bare_reused),
+        (
+            "verify an order, engine alone, instance reused",
+            &callees.bare_reused,
+        ),
         ("verify an order, host, pooled", &callees.verify_pooled),
-        ("checkout: orchestrator and three services at once, fresh instances", &callees.checkout),
-        ("checkout: orchestrator and three services at once, pooled", &callees.checkout_pooled),
+        (
+            "checkout: orchestrator and three services at once, fresh instances",
+            &callees.checkout,
+        ),
+        (
+            "checkout: orchestrator and three services at once, pooled",
+            &callees.checkout_pooled,
+        ),
     ] {
         for in_flight in IN_FLIGHT {
             run(callee, threads, in_flight, scale.warm_up)?;
-            let mut rounds = (0..scale.rounds).map(|_| run(callee, threads, in_flight, scale.run)).collect::<Outcome<Vec<_>>>()?;
+            let mut rounds = (0..scale.rounds)
+                .map(|_| run(callee, threads, in_flight, scale.run))
+                .collect::<Outcome<Vec<_>>>()?;
             rounds.sort_by_key(|round| round.latencies.count());
             let (low, high) = (rounds[0].rate(), rounds[rounds.len() - 1].rate());
             let median = rounds.swap_remove((rounds.len() - 1) / 2);
             let row = Row::new(what).count("in flight", threads * in_flight);
-            let row = row.number("calls/s", median.rate(), 0).text("spread", format!("{low:.0}–{high:.0}"));
+            let row = row
+                .number("calls/s", median.rate(), 0)
+                .text("spread", format!("{low:.0}–{high:.0}"));
             let latencies = median.latencies.sorted();
-            let row = row.number("p50 µs", latencies.median(), 1).number("p99 µs", latencies.percentile(99.0), 1);
+            let row = row.number("p50 µs", latencies.median(), 1).number(
+                "p99 µs",
+                latencies.percentile(99.0),
+                1,
+            );
             report.row(&row.number("p99.9 µs", latencies.percentile(99.9), 1));
         }
     }
@@ -64,7 +87,9 @@ fn run(callee: &Callee, threads: usize, in_flight: usize, time: Duration) -> Out
     let is_over = Arc::new(AtomicBool::new(false));
     let started = Instant::now();
     let latencies = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| thread(callee, in_flight, &is_over))).collect();
+        let workers: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| thread(callee, in_flight, &is_over)))
+            .collect();
         std::thread::sleep(time);
         is_over.store(true, Ordering::Relaxed);
         let mut latencies = Samples::default();
@@ -73,7 +98,10 @@ fn run(callee: &Callee, threads: usize, in_flight: usize, time: Duration) -> Out
         }
         Outcome::Ok(latencies)
     })?;
-    Ok(Round { latencies, seconds: started.elapsed().as_secs_f64() })
+    Ok(Round {
+        latencies,
+        seconds: started.elapsed().as_secs_f64(),
+    })
 }
 
 fn thread(callee: &Callee, in_flight: usize, is_over: &Arc<AtomicBool>) -> Outcome<Vec<f64>> {

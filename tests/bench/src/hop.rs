@@ -1,10 +1,10 @@
 //! S2: what one call adds, measured in pairs that take turns, so that the machine's moods meet both sides.
 
+use crate::Outcome;
 use crate::in_process::{Callee, Callees, InProcess};
 use crate::report::{Report, Row};
 use crate::scale::Scale;
 use crate::statistics::Samples;
-use crate::Outcome;
 use std::time::{Duration, Instant};
 
 /// Calls before the first that counts.
@@ -19,12 +19,31 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
     runtime.block_on(async {
         let host = InProcess::start(&scale.program).await?;
         let callees = Callees::prepare(&host).await?;
-        report.begin("hop", "Added by one in-process hop (S2), one call at a time");
+        report.begin(
+            "hop",
+            "Added by one in-process hop (S2), one call at a time",
+        );
         for (what, base, with) in [
-            ("verify an order: engine alone → host, fresh instance", &callees.bare_fresh, &callees.verify),
-            ("verify an order: engine alone → host, pooled", &callees.bare_reused, &callees.verify_pooled),
-            ("one service → a service that calls it, fresh instances", &callees.one_service, &callees.two_services),
-            ("one service → a service that calls it, pooled", &callees.one_service_pooled, &callees.two_services_pooled),
+            (
+                "verify an order: engine alone → host, fresh instance",
+                &callees.bare_fresh,
+                &callees.verify,
+            ),
+            (
+                "verify an order: engine alone → host, pooled",
+                &callees.bare_reused,
+                &callees.verify_pooled,
+            ),
+            (
+                "one service → a service that calls it, fresh instances",
+                &callees.one_service,
+                &callees.two_services,
+            ),
+            (
+                "one service → a service that calls it, pooled",
+                &callees.one_service_pooled,
+                &callees.two_services_pooled,
+            ),
         ] {
             report.row(&compare(what, base, with, scale).await?);
         }
@@ -37,7 +56,8 @@ async fn compare(what: &str, base: &Callee, with: &Callee, scale: &Scale) -> Out
     for callee in [base, with] {
         sample(callee, WARM_UP_CALLS).await?;
     }
-    let (mut all_base, mut all_with, mut differences) = (Samples::default(), Samples::default(), Samples::default());
+    let (mut all_base, mut all_with, mut differences) =
+        (Samples::default(), Samples::default(), Samples::default());
     for round in 0..scale.paired_rounds {
         // Who goes first alternates, since the second finds warmer caches.
         let (of_base, of_with) = if round % 2 == 0 {
@@ -47,17 +67,34 @@ async fn compare(what: &str, base: &Callee, with: &Callee, scale: &Scale) -> Out
             let of_with = sample(with, scale.calls_per_round).await?;
             (sample(base, scale.calls_per_round).await?, of_with)
         };
-        let median = |samples: &[f64]| samples.iter().copied().collect::<Samples>().sorted().median();
+        let median = |samples: &[f64]| {
+            samples
+                .iter()
+                .copied()
+                .collect::<Samples>()
+                .sorted()
+                .median()
+        };
         differences.add(median(&of_with) - median(&of_base));
         all_base.extend(of_base);
         all_with.extend(of_with);
     }
     let (base, with, differences) = (all_base.sorted(), all_with.sorted(), differences.sorted());
     let row = Row::new(what).count("calls each", scale.paired_rounds * scale.calls_per_round);
-    let row = row.number("before p50 µs", base.median(), 1).number("before p99 µs", base.percentile(99.0), 1);
-    let row = row.number("after p50 µs", with.median(), 1).number("after p99 µs", with.percentile(99.0), 1);
+    let row = row.number("before p50 µs", base.median(), 1).number(
+        "before p99 µs",
+        base.percentile(99.0),
+        1,
+    );
+    let row = row.number("after p50 µs", with.median(), 1).number(
+        "after p99 µs",
+        with.percentile(99.0),
+        1,
+    );
     let row = row.number("added p50 µs", differences.median(), 1);
-    Ok(row.number("added p10 µs", differences.percentile(10.0), 1).number("added p90 µs", differences.percentile(90.0), 1))
+    Ok(row
+        .number("added p10 µs", differences.percentile(10.0), 1)
+        .number("added p90 µs", differences.percentile(90.0), 1))
 }
 
 async fn sample(callee: &Callee, calls: usize) -> Outcome<Vec<f64>> {

@@ -38,27 +38,63 @@ impl InProcess {
         let text = cluster_file()?;
         let config = Config::parse(Path::new("bench.toml"), &text)?;
         let os = Os::real();
-        let options = host::Options { config: Arc::new(config), name: "in-process".into(), program: program.into(), parent: Parent::none(), os: os.clone() };
-        Ok(Self { host: host::start(options).await?, os })
+        let options = host::Options {
+            config: Arc::new(config),
+            name: "in-process".into(),
+            program: program.into(),
+            parent: Parent::none(),
+            os: os.clone(),
+        };
+        Ok(Self {
+            host: host::start(options).await?,
+            os,
+        })
     }
 
     /// A function of a running service with arguments in JSON.
     ///
     /// # Errors
     /// The service does not run, or has no such function with such parameters.
-    pub fn call(&self, service: &str, interface: &str, function: &str, arguments: &[Value]) -> Outcome<Call> {
-        let slot = self.host.services.find(service).ok_or(format!("no service {service}"))?;
+    pub fn call(
+        &self,
+        service: &str,
+        interface: &str,
+        function: &str,
+        arguments: &[Value],
+    ) -> Outcome<Call> {
+        let slot = self
+            .host
+            .services
+            .find(service)
+            .ok_or(format!("no service {service}"))?;
         let version = match &*slot.state() {
             State::Running(version) => Arc::clone(version),
             State::Failed { reason } => return Err(format!("{service}: {reason}").into()),
-            other @ (State::Elsewhere | State::Starting | State::Stopped | State::Stopping) => return Err(format!("{service} is {}", other.name()).into()),
+            other @ (State::Elsewhere | State::Starting | State::Stopped | State::Stopping) => {
+                return Err(format!("{service} is {}", other.name()).into());
+            }
         };
-        let function = FunctionName { interface: interface.into(), function: function.into() };
-        let export = version.exports.get(&function).ok_or(format!("{service} has no function {function}"))?;
-        let values = export.ty.params().zip(arguments).map(|((_, ty), argument)| json::from_json(argument, &ty));
+        let function = FunctionName {
+            interface: interface.into(),
+            function: function.into(),
+        };
+        let export = version
+            .exports
+            .get(&function)
+            .ok_or(format!("{service} has no function {function}"))?;
+        let values = export
+            .ty
+            .params()
+            .zip(arguments)
+            .map(|((_, ty), argument)| json::from_json(argument, &ty));
         Ok(Call {
             dispatch: Arc::clone(&self.host.dispatch),
-            envelope: Envelope::enter(self.os.entropy.as_ref(), &"bench".into(), Duration::ZERO, 16),
+            envelope: Envelope::enter(
+                self.os.entropy.as_ref(),
+                &"bench".into(),
+                Duration::ZERO,
+                16,
+            ),
             os: self.os.clone(),
             service: slot.service.id,
             function: Arc::new(function),
@@ -90,8 +126,16 @@ impl Call {
     /// # Errors
     /// As the host says.
     pub async fn run(&self) -> Outcome<Vec<Val>> {
-        let envelope = Envelope { deadline: self.os.clock.monotonic() + DEADLINE, ..self.envelope.clone() };
-        let invocation = Invocation { service: self.service, function: Arc::clone(&self.function), arguments: Payload::Values(self.arguments.clone()), envelope };
+        let envelope = Envelope {
+            deadline: self.os.clock.monotonic() + DEADLINE,
+            ..self.envelope.clone()
+        };
+        let invocation = Invocation {
+            service: self.service,
+            function: Arc::clone(&self.function),
+            arguments: Payload::Values(self.arguments.clone()),
+            envelope,
+        };
         match Arc::clone(&self.dispatch).dispatch(invocation).await? {
             Payload::Values(values) => Ok(values),
             Payload::Request(_) | Payload::Response(_) => Err("the answer is no value".into()),
@@ -156,14 +200,37 @@ impl Callees {
     pub async fn prepare(host: &InProcess) -> Outcome<Self> {
         let order = [order::record()?];
         let verify = host.call("transaction-verification", VERIFICATION, "verify", &order)?;
-        let bare = Arc::new(Bare::load(&paths::guest("transaction-verification")?, VERIFICATION_VERSION, "verify")?);
-        let one = |name: &str| host.call(name, "fixture:hostile/neighbour@0.1", "ping", &[41.into()]).map(Callee::Host);
-        let two = |name: &str| host.call(name, "fixture:hostile/caller@0.1", "call-ping", &[41.into()]).map(Callee::Host);
-        let checkout = |name: &str| host.call(name, "bookshop:shop/orchestrator@0.1", "checkout", &order).map(Callee::Host);
+        let bare = Arc::new(Bare::load(
+            &paths::guest("transaction-verification")?,
+            VERIFICATION_VERSION,
+            "verify",
+        )?);
+        let one = |name: &str| {
+            host.call(name, "fixture:hostile/neighbour@0.1", "ping", &[41.into()])
+                .map(Callee::Host)
+        };
+        let two = |name: &str| {
+            host.call(
+                name,
+                "fixture:hostile/caller@0.1",
+                "call-ping",
+                &[41.into()],
+            )
+            .map(Callee::Host)
+        };
+        let checkout = |name: &str| {
+            host.call(name, "bookshop:shop/orchestrator@0.1", "checkout", &order)
+                .map(Callee::Host)
+        };
         let callees = Self {
             bare_fresh: Callee::BareFresh(Arc::clone(&bare), verify.arguments.clone()),
             bare_reused: Callee::BareReused(bare, verify.arguments.clone()),
-            verify_pooled: Callee::Host(host.call("transaction-verification-pooled", VERIFICATION, "verify", &order)?),
+            verify_pooled: Callee::Host(host.call(
+                "transaction-verification-pooled",
+                VERIFICATION,
+                "verify",
+                &order,
+            )?),
             verify: Callee::Host(verify),
             one_service: one("neighbour")?,
             one_service_pooled: one("neighbour-pooled")?,
@@ -172,10 +239,20 @@ impl Callees {
             checkout: checkout("orchestrator")?,
             checkout_pooled: checkout("orchestrator-pooled")?,
         };
-        for callee in [&callees.bare_fresh, &callees.bare_reused, &callees.verify, &callees.verify_pooled] {
+        for callee in [
+            &callees.bare_fresh,
+            &callees.bare_reused,
+            &callees.verify,
+            &callees.verify_pooled,
+        ] {
             expect(callee, "accepted").await?;
         }
-        for callee in [&callees.one_service, &callees.one_service_pooled, &callees.two_services, &callees.two_services_pooled] {
+        for callee in [
+            &callees.one_service,
+            &callees.one_service_pooled,
+            &callees.two_services,
+            &callees.two_services_pooled,
+        ] {
             expect(callee, "41").await?;
         }
         for callee in [&callees.checkout, &callees.checkout_pooled] {
@@ -187,7 +264,11 @@ impl Callees {
 
 async fn expect(callee: &Callee, part: &str) -> Outcome {
     let answer = format!("{:?}", callee.run().await?);
-    if answer.contains(part) { Ok(()) } else { Err(format!("the answer should contain {part:?}: {answer}").into()) }
+    if answer.contains(part) {
+        Ok(())
+    } else {
+        Err(format!("the answer should contain {part:?}: {answer}").into())
+    }
 }
 
 fn cluster_file() -> Outcome<String> {
@@ -197,20 +278,37 @@ fn cluster_file() -> Outcome<String> {
     );
     for (name, package, links) in [
         ("neighbour", "fixture-neighbour", &[][..]),
-        ("caller", "fixture-caller", &[("fixture:hostile/neighbour", "neighbour")]),
+        (
+            "caller",
+            "fixture-caller",
+            &[("fixture:hostile/neighbour", "neighbour")],
+        ),
         ("transaction-verification", "transaction-verification", &[]),
         ("fraud-detection", "fraud-detection", &[]),
         ("suggestions", "suggestions", &[]),
-        ("orchestrator", "orchestrator", &[
-            ("bookshop:shop/transaction-verification", "transaction-verification"),
-            ("bookshop:shop/fraud-detection", "fraud-detection"),
-            ("bookshop:shop/suggestions", "suggestions"),
-        ]),
+        (
+            "orchestrator",
+            "orchestrator",
+            &[
+                (
+                    "bookshop:shop/transaction-verification",
+                    "transaction-verification",
+                ),
+                ("bookshop:shop/fraud-detection", "fraud-detection"),
+                ("bookshop:shop/suggestions", "suggestions"),
+            ],
+        ),
     ] {
         let wasm = paths::guest(package)?;
         for (suffix, instance) in [("", "per-call"), ("-pooled", "pooled")] {
-            let links: Vec<String> = links.iter().map(|(interface, to)| format!("{interface:?} = {{ to = \"{to}{suffix}\" }}")).collect();
-            text += &format!("\n[service.{name}{suffix}]\nwasm = {wasm:?}\ninstance = \"{instance}\"\nlinks = {{ {} }}\nlimits = {{ memory = \"16MiB\" }}\n", links.join(", "));
+            let links: Vec<String> = links
+                .iter()
+                .map(|(interface, to)| format!("{interface:?} = {{ to = \"{to}{suffix}\" }}"))
+                .collect();
+            text += &format!(
+                "\n[service.{name}{suffix}]\nwasm = {wasm:?}\ninstance = \"{instance}\"\nlinks = {{ {} }}\nlimits = {{ memory = \"16MiB\" }}\n",
+                links.join(", ")
+            );
         }
     }
     Ok(text)

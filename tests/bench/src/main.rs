@@ -1,2 +1,110 @@
-//! x
-fn main(){}
+//! `bench NAME…`: runs measurements and prints their tables. See README.md.
+
+use bench::report::Report;
+use bench::scale::Scale;
+use bench::{Outcome, calls, checkout, hello, hop, memory, noise, paths, start};
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Measures the host. Builds nothing: `cargo build --release -p bookshop-host` and `cargo xtask build-guests` come first.
+#[derive(Parser)]
+struct Arguments {
+    /// What to measure.
+    #[arg(required = true)]
+    names: Vec<Name>,
+    /// JSON lines on standard output, tables on standard error.
+    #[arg(long)]
+    json: bool,
+    /// Everything short and seldom: shows that it works, not how fast.
+    #[arg(long)]
+    quick: bool,
+    /// The host to measure [default: target/release/bookshop-host].
+    #[arg(long)]
+    program: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// Everything below.
+    All,
+    /// What one in-process hop adds, against the engine alone (S2).
+    Hop,
+    /// Calls per second in one process, fresh and pooled.
+    Calls,
+    /// Cold start to the first approved checkout (S5).
+    Start,
+    /// Memory idle and after work, and of one more service (S6).
+    Memory,
+    /// The shop over HTTP, fresh and pooled.
+    Checkout,
+    /// Hello world over HTTP, beside `wasmtime serve` (S3).
+    Hello,
+    /// The machine alone.
+    Noise,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut report = Report::new(arguments.json);
+    match run(&arguments, &mut report) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
+    let program = match &arguments.program {
+        Some(program) => program.canonicalize()?,
+        None => paths::program()?,
+    };
+    let scale = if arguments.quick {
+        Scale::quick(program)
+    } else {
+        Scale::full(program)
+    };
+    let names = if arguments.names.contains(&Name::All) {
+        &Name::value_variants()[1..]
+    } else {
+        &arguments.names[..]
+    };
+    report.note(&noise::machine());
+    if arguments.quick {
+        report.note("Quick: too short to be quoted.");
+    }
+    noise::measure("before", report)?;
+    let mut failed = 0;
+    for name in names {
+        if let Err(error) = one(*name, &scale, report) {
+            // The others may well work, and some take minutes.
+            eprintln!(
+                "error: {}: {error}",
+                name.to_possible_value()
+                    .map_or_else(String::new, |name| name.get_name().to_owned())
+            );
+            failed += 1;
+        }
+    }
+    noise::measure("after", report)?;
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(format!("{failed} of {} measurements failed", names.len()).into())
+    }
+}
+
+fn one(name: Name, scale: &Scale, report: &mut Report) -> Outcome {
+    match name {
+        Name::Hop => hop::measure(scale, report),
+        Name::Calls => calls::measure(scale, report),
+        Name::Start => start::measure(scale, report),
+        Name::Memory => memory::measure(scale, report),
+        Name::Checkout => checkout::measure(scale, report),
+        Name::Hello => hello::measure(scale, report),
+        // Taken before and after everything else anyway.
+        Name::Noise | Name::All => Ok(()),
+    }
+}

@@ -21,6 +21,7 @@ pub fn record() -> Outcome<Value> {
 
 fn read(file: &str) -> Outcome<Value> {
     let path = paths::load(file);
-    let bytes = std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let bytes =
+        std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     Ok(serde_json::from_slice(&bytes)?)
 }

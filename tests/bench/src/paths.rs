@@ -7,7 +7,11 @@ use std::path::PathBuf;
 #[must_use]
 pub fn repository() -> PathBuf {
     let crate_folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    crate_folder.ancestors().nth(2).expect("tests/bench is two folders deep").to_path_buf()
+    crate_folder
+        .ancestors()
+        .nth(2)
+        .expect("tests/bench is two folders deep")
+        .to_path_buf()
 }
 
 /// The target folder: this program runs from its `release`, or from `release/deps`.
@@ -16,7 +20,9 @@ pub fn repository() -> PathBuf {
 /// This program was built in another profile, so its numbers would say nothing.
 pub fn target() -> Outcome<PathBuf> {
     let program = std::env::current_exe()?;
-    let release = program.ancestors().find(|folder| folder.ends_with("release"));
+    let release = program
+        .ancestors()
+        .find(|folder| folder.ends_with("release"));
     let target = release.and_then(std::path::Path::parent).map(PathBuf::from);
     Ok(target.ok_or("measurements need the release profile: cargo run --release -p bench")?)
 }
@@ -26,7 +32,10 @@ pub fn target() -> Outcome<PathBuf> {
 /// # Errors
 /// It is not built.
 pub fn program() -> Outcome<PathBuf> {
-    existing(target()?.join("release/bookshop-host"), "cargo build --release -p bookshop-host")
+    existing(
+        target()?.join("release/bookshop-host"),
+        "cargo build --release -p bookshop-host",
+    )
 }
 
 /// A component by the name of its crate.
@@ -35,7 +44,10 @@ pub fn program() -> Outcome<PathBuf> {
 /// It is not built.
 pub fn guest(name: &str) -> Outcome<PathBuf> {
     let file = format!("{}.wasm", name.replace('-', "_"));
-    existing(target()?.join("wasm32-wasip2/component").join(file), "cargo xtask build-guests")
+    existing(
+        target()?.join("wasm32-wasip2/component").join(file),
+        "cargo xtask build-guests",
+    )
 }
 
 /// What is sent.
@@ -53,5 +65,9 @@ pub fn data() -> Outcome<PathBuf> {
 }
 
 fn existing(path: PathBuf, command: &str) -> Outcome<PathBuf> {
-    if path.is_file() { Ok(path) } else { Err(format!("{} is missing: run `{command}`", path.display()).into()) }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(format!("{} is missing: run `{command}`", path.display()).into())
+    }
 }

@@ -28,9 +28,21 @@ pub fn children_cpu() -> Outcome<Duration> {
 fn time(process: &str, place: usize) -> Outcome<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The name before the last parenthesis may contain anything.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<f64>().ok()).ok_or("/proc/PID/stat is too short");
-    Ok(Duration::from_secs_f64((ticks(place)? + ticks(place + 1)?) / TICKS_PER_SECOND))
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let ticks = |place: usize| {
+        fields
+            .get(place)
+            .and_then(|field| field.parse::<f64>().ok())
+            .ok_or("/proc/PID/stat is too short")
+    };
+    Ok(Duration::from_secs_f64(
+        (ticks(place)? + ticks(place + 1)?) / TICKS_PER_SECOND,
+    ))
 }
 
 /// Memory of a process.
@@ -51,8 +63,16 @@ impl Memory {
     /// There is no such process.
     pub fn of(pid: u32) -> Outcome<Self> {
         let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-        let mib = |key: &str| kib(&rollup, key).map(|kib| kib / 1024.0).ok_or(format!("/proc/{pid}/smaps_rollup has no {key}"));
-        Ok(Self { rss_mib: mib("Rss:")?, pss_mib: mib("Pss:")?, anonymous_mib: mib("Anonymous:")? })
+        let mib = |key: &str| {
+            kib(&rollup, key)
+                .map(|kib| kib / 1024.0)
+                .ok_or(format!("/proc/{pid}/smaps_rollup has no {key}"))
+        };
+        Ok(Self {
+            rss_mib: mib("Rss:")?,
+            pss_mib: mib("Pss:")?,
+            anonymous_mib: mib("Anonymous:")?,
+        })
     }
 }
 
@@ -78,17 +98,27 @@ impl Machine {
     pub fn now() -> Outcome<Self> {
         let stat = std::fs::read_to_string("/proc/stat")?;
         let line = stat.lines().next().unwrap_or_default();
-        let ticks: Vec<f64> = line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+        let ticks: Vec<f64> = line
+            .split_whitespace()
+            .skip(1)
+            .filter_map(|field| field.parse().ok())
+            .collect();
         let [user, nice, system, _idle, _wait, irq, softirq, steal, ..] = ticks[..] else {
             return Err("/proc/stat is too short".into());
         };
-        Ok(Self { busy: (user + nice + system + irq + softirq) / TICKS_PER_SECOND, stolen: steal / TICKS_PER_SECOND })
+        Ok(Self {
+            busy: (user + nice + system + irq + softirq) / TICKS_PER_SECOND,
+            stolen: steal / TICKS_PER_SECOND,
+        })
     }
 
     /// What happened since `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
-        Self { busy: self.busy - earlier.busy, stolen: self.stolen - earlier.stolen }
+        Self {
+            busy: self.busy - earlier.busy,
+            stolen: self.stolen - earlier.stolen,
+        }
     }
 }
 
@@ -96,7 +126,14 @@ impl Machine {
 #[must_use]
 pub fn is_alive(pid: u32) -> bool {
     // One that ended but was not waited for is still listed, as a zombie.
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .trim_start()
+            .starts_with('Z')
+    })
 }
 
 /// Cores that this program may use.

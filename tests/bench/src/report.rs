@@ -13,7 +13,11 @@ impl Report {
     /// Markdown to standard output; with `is_json`, JSON there and Markdown to standard error.
     #[must_use]
     pub fn new(is_json: bool) -> Self {
-        Self { is_json, measurement: "", columns: Vec::new() }
+        Self {
+            is_json,
+            measurement: "",
+            columns: Vec::new(),
+        }
     }
 
     /// Begins a table. `measurement` is the name that the JSON lines carry.
@@ -113,7 +117,15 @@ impl Row {
 
 /// A column's name as other programs like it: `p99 µs` is `p99_us`, `calls/s` is `calls_per_s`.
 fn key(column: &str) -> String {
-    column.replace('µ', "u").replace('/', " per ").replace('%', "percent").split_whitespace().collect::<Vec<_>>().join("_").replace('-', "_").to_lowercase()
+    column
+        .replace('µ', "u")
+        .replace('/', " per ")
+        .replace('%', "percent")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join("_")
+        .replace('-', "_")
+        .to_lowercase()
 }
 
 /// `12345.6` with one decimal is `12,345.6`.
@@ -122,14 +134,20 @@ fn grouped(value: f64, decimals: usize) -> String {
         return "–".to_owned();
     }
     let plain = format!("{value:.decimals$}");
-    let (sign, digits) = plain.strip_prefix('-').map_or(("", plain.as_str()), |digits| ("-", digits));
+    let (sign, digits) = plain
+        .strip_prefix('-')
+        .map_or(("", plain.as_str()), |digits| ("-", digits));
     let (whole, fraction) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
     let first = whole.len() % 3;
     let mut groups: Vec<&str> = Vec::new();
     if first > 0 {
         groups.push(&whole[..first]);
     }
-    groups.extend((first..whole.len()).step_by(3).map(|start| &whole[start..start + 3]));
+    groups.extend(
+        (first..whole.len())
+            .step_by(3)
+            .map(|start| &whole[start..start + 3]),
+    );
     format!("{sign}{}{fraction}", groups.join(","))
 }
 
@@ -139,7 +157,8 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_in_threes() {
-        let check = |value, decimals, expected: &str| assert_eq!(grouped(value, decimals), expected);
+        let check =
+            |value, decimals, expected: &str| assert_eq!(grouped(value, decimals), expected);
         check(0.0, 0, "0");
         check(999.96, 1, "1,000.0");
         check(1_234_567.0, 0, "1,234,567");

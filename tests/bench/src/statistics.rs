@@ -44,7 +44,12 @@ impl Sorted {
     /// The smallest sample that at least `percent` per cent of all are not above; not a number if there are none.
     #[must_use]
     pub fn percentile(&self, percent: f64) -> f64 {
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "there are fewer than 2^52 samples, and the rank is between 0 and their number")]
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "there are fewer than 2^52 samples, and the rank is between 0 and their number"
+        )]
         let rank = (percent / 100.0 * self.0.len() as f64).ceil() as usize;
         self.0.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN)
     }
@@ -68,7 +73,15 @@ mod tests {
 
     #[track_caller]
     fn check(samples: &[f64], percent: f64, expected: f64) {
-        assert_eq!(samples.iter().copied().collect::<Samples>().sorted().percentile(percent), expected);
+        assert_eq!(
+            samples
+                .iter()
+                .copied()
+                .collect::<Samples>()
+                .sorted()
+                .percentile(percent),
+            expected
+        );
     }
 
     #[test]

@@ -6,5 +6,15 @@ mod cluster;
 mod paths;
 mod processes;
 mod test_host;
+mod tour;
 
+mod config_errors;
 mod hostile;
+mod hostile_files;
+mod hostile_host;
+mod hostile_http;
+mod hostile_loop;
+mod hostile_output;
+mod hostile_reach;
+mod limits;
+mod linking;

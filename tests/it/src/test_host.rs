@@ -1,15 +1,18 @@
 //! One host in this process, with the services a test needs, and the questions tests ask it.
 
+use crate::cluster::until;
 use crate::paths;
 use bookshop_host::admin::client;
 use bookshop_host::config::Config;
 use bookshop_host::host::{self, Host, StartError};
 use bookshop_host::os::Os;
+use bookshop_host::os::network::TcpStream;
 use bookshop_host::parent::Parent;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Longest that any answer of a host in a test may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,7 +69,12 @@ impl TestHost {
 
     /// Starts a host that may fail to.
     pub async fn try_start(name: &str, services: &str) -> Result<Self, StartError> {
-        let config = Config::parse(Path::new("test.toml"), &cluster_file(name, services)).expect("the configuration is right");
+        Self::try_start_file(name, &cluster_file(name, services)).await
+    }
+
+    /// Starts a host of a whole cluster file, which may fail.
+    pub async fn try_start_file(name: &str, file: &str) -> Result<Self, StartError> {
+        let config = Config::parse(Path::new("test.toml"), file).expect("the configuration is right");
         let os = Os::real();
         let options = host::Options { config: Arc::new(config), name: name.to_owned(), program: paths::program(), parent: Parent::none(), os: os.clone() };
         Ok(Self { host: host::start(options).await?, os })
@@ -103,9 +111,79 @@ impl TestHost {
         lines.iter().map(|line| line["message"].as_str().expect("lines have a message").to_owned()).collect()
     }
 
+    /// Calls of a service that run, and that wait, on this host.
+    pub async fn under_way(&self, service: &str) -> (u64, u64) {
+        let status = self.admin("/v1/status?scope=host", None).await.expect("status answers");
+        let services = status["services"].as_array().expect("services are a list");
+        let service = services.iter().find(|part| part["name"] == service).expect("the service is configured");
+        let count = |key: &str| service[key].as_u64().expect("a count");
+        (count("running"), count("waiting"))
+    }
+
+    /// Waits until so many calls of a service run and so many wait.
+    pub async fn until_under_way(&self, service: &str, running: u64, waiting: u64) {
+        let what = format!("{running} calls of {service} run and {waiting} wait");
+        until(&what, async || (self.under_way(service).await == (running, waiting)).then_some(())).await;
+    }
+
+    /// Waits until a service is in a state; returns what `status` says of it.
+    pub async fn until_state(&self, service: &str, state: &str) -> Value {
+        let what = format!("{service} is {state}");
+        until(&what, async || Some(self.service(service).await).filter(|found| found["state"] == state)).await
+    }
+
+    /// A connection to the HTTP side.
+    pub async fn connect(&self) -> TcpStream {
+        self.os.network.connect(self.host.http).await.expect("the host listens")
+    }
+
+    /// Sends these bytes to the HTTP side and reads until the host closes.
+    pub async fn send(&self, request: &[u8]) -> Reply {
+        let mut stream = self.connect().await;
+        stream.write_all(request).await.expect("the host reads");
+        Reply::read(&mut stream).await
+    }
+
+    /// `GET` of a path.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").as_bytes()).await
+    }
+
     /// Drains and stops.
     pub async fn stop(self) {
         assert_eq!(self.host.stop().await, 0, "no call was cut off");
+    }
+}
+
+/// An HTTP answer as it came over the wire.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub head: String,
+    /// Chunks are left as they are.
+    pub body: String,
+}
+
+impl Reply {
+    /// Reads until the host closes. A reset after the answer is a close.
+    pub async fn read(stream: &mut TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
+        // What came before a reset is what counts.
+        let _ = read.expect("the host answers in time");
+        let text = String::from_utf8_lossy(&bytes);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {text:?}"));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Self { status: status.expect("a status line"), head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    /// Code and message of an error.
+    #[track_caller]
+    pub fn error(&self) -> (String, String) {
+        assert!(self.head.contains("content-type: application/json"), "{self:?}");
+        let value: Value = serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        let text = |key: &str| value["error"][key].as_str().expect("errors have a code and a message").to_owned();
+        (text("code"), text("message"))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::progress::{Console, Progress};
 use crate::cli::{check, output};
 use crate::compile::Compiler;
-use crate::config::{Config, ConfigError, ServiceConfig};
+use crate::config::{Config, ServiceConfig};
 use crate::engine;
 use crate::host::COMPILED_FOLDER;
 use crate::os::process;
@@ -15,17 +15,20 @@ use crate::os::{Os, console};
 use crate::supervisor::chain;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 mod cargo;
+mod error;
 mod machine;
+mod report;
 mod stale;
 
 #[cfg(test)]
 mod tests;
 
+pub use error::BuildError;
+pub use report::BuildReport;
 pub use stale::Reason;
 
 /// What follows `build` on the command line.
@@ -39,91 +42,6 @@ pub struct Arguments {
     services: Vec<String>,
 }
 
-/// Why nothing can be built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The configuration has no such service.
-    #[error("no service {name} in the configuration; it has {known}")]
-    UnknownService {
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: String,
-    },
-    /// There is nothing that cargo could build.
-    #[error("cannot build: there is no Cargo.toml in {}, the folder above that of the cluster file", .folder.display())]
-    NoWorkspace {
-        /// Where it was looked for.
-        folder: PathBuf,
-    },
-    /// There is no compiler.
-    #[error("cannot run rustc; install Rust from https://rustup.rs")]
-    Rustc {
-        /// The reason.
-        #[source]
-        source: io::Error,
-    },
-    /// The compiler cannot compile to WebAssembly.
-    #[error(
-        "the Rust target {target} is missing and could not be added ({reason}); run `rustup target add {target}` in the folder of the workspace"
-    )]
-    Target {
-        /// The target.
-        target: &'static str,
-        /// Why not.
-        reason: String,
-    },
-    /// Cargo cannot be run.
-    #[error("cannot run cargo")]
-    Cargo {
-        /// The reason.
-        #[source]
-        source: io::Error,
-    },
-    /// The engine does not run here.
-    #[error("cannot start the engine: {0}")]
-    Engine(String),
-    /// Components that a cluster is to run cannot be built.
-    #[error("cannot build {0}; cargo says why above")]
-    Components(String),
-}
-
-impl From<BuildError> for Failure {
-    fn from(error: BuildError) -> Self {
-        match error {
-            BuildError::Config(error) => error.into(),
-            BuildError::UnknownService { .. } | BuildError::NoWorkspace { .. } => {
-                Self::usage(error.to_string())
-            }
-            BuildError::Rustc { .. }
-            | BuildError::Target { .. }
-            | BuildError::Cargo { .. }
-            | BuildError::Engine(_)
-            | BuildError::Components(_) => Self::operation(&error),
-        }
-    }
-}
-
-/// What [`build`] did.
-#[derive(Debug, Default)]
-pub struct BuildReport {
-    /// Services whose component cargo built, and why.
-    pub built: Vec<(String, Reason)>,
-    /// Services whose component cargo could not build; it has printed why.
-    pub unbuilt: Vec<String>,
-    /// Services whose component could not be read or compiled, with the reason.
-    pub failed: Vec<(String, String)>,
-    /// Files for which machine code was made.
-    pub compiled: usize,
-    /// All services that were looked at.
-    pub services: usize,
-    /// Time it took.
-    pub took: Duration,
-}
-
 /// Carries out the command.
 ///
 /// # Errors
@@ -132,8 +50,9 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
     let config = check::read(&arguments.config, os)?;
     let services = (!arguments.services.is_empty()).then_some(arguments.services.as_slice());
     let report = build(&config, &target(&config), services, os, &Console::default()).await?;
+    let style = output::Style::of_stderr();
     for (service, reason) in &report.failed {
-        console::line(&format!("error: {service}: {reason}"));
+        console::line(&format!("{} {service}: {reason}", style.bad("error:")));
     }
     output::line(&report.summary())?;
     if report.unbuilt.is_empty() && report.failed.is_empty() {
@@ -161,6 +80,12 @@ pub async fn prepare(config: &Config, os: &Os) -> Result<(), BuildError> {
         console::line(&report.summary());
     }
     Ok(())
+}
+
+/// Why the component of `service` has to be built before it is what its sources say; `None` if it is that, or is made elsewhere.
+pub fn staleness(config: &Config, service: &ServiceConfig, os: &Os) -> Option<Reason> {
+    service.build.as_ref()?;
+    stale::reason(os.disk.as_ref(), &service.wasm_path(&target(config)), &config.workspace())
 }
 
 /// Where cargo builds the workspace of `config`.
@@ -324,31 +249,4 @@ async fn machine_code(
         );
     }
     Ok(())
-}
-
-impl BuildReport {
-    /// The whole in one line.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        let failed = self.unbuilt.len() + self.failed.len();
-        let done: Vec<String> = [(self.built.len(), "built"), (self.compiled, "compiled")]
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        let whole = if failed == 0 {
-            format!("{}", self.services)
-        } else {
-            format!("{} of {}", self.services - failed, self.services)
-        };
-        let done = if done.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", done.join(", "))
-        };
-        format!(
-            "{whole} components are up to date{done} after {:.2} s",
-            self.took.as_secs_f64()
-        )
-    }
 }

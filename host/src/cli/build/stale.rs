@@ -21,11 +21,13 @@ pub enum Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The workspace is often the current folder.
+        let short = |path: &PathBuf| path.strip_prefix(".").unwrap_or(path).display().to_string();
         match self {
             Self::Missing => formatter.write_str("missing"),
             Self::NoRecord => formatter.write_str("cargo's record of it is missing"),
-            Self::Removed(path) => write!(formatter, "{} is gone", path.display()),
-            Self::Changed(path) => write!(formatter, "{} changed", path.display()),
+            Self::Removed(path) => write!(formatter, "{} is gone", short(path)),
+            Self::Changed(path) => write!(formatter, "{} changed", short(path)),
         }
     }
 }
@@ -178,6 +180,10 @@ mod tests {
     }
 
     #[test]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a test of real files makes a folder for them and removes it"
+    )]
     fn files_of_a_real_folder_are_found_and_compared() {
         let folder = std::env::temp_dir().join(format!("bookshop-stale-{}", std::process::id()));
         let (wasm, source, manifest) = (

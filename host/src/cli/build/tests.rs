@@ -1,40 +1,5 @@
 use super::*;
-use expect_test::{Expect, expect};
-
-#[track_caller]
-fn check(report: BuildReport, expected: Expect) {
-    expected.assert_eq(&report.summary());
-}
-
-#[test]
-fn the_summary_says_what_was_done() {
-    let report = || BuildReport {
-        services: 5,
-        took: Duration::from_millis(12),
-        ..BuildReport::default()
-    };
-    let built = || vec![("payment".to_owned(), Reason::Missing)];
-    check(
-        report(),
-        expect!["5 components are up to date after 0.01 s"],
-    );
-    check(
-        BuildReport {
-            built: built(),
-            compiled: 2,
-            ..report()
-        },
-        expect!["5 components are up to date (1 built, 2 compiled) after 0.01 s"],
-    );
-    check(
-        BuildReport {
-            built: built(),
-            unbuilt: vec!["audit".into()],
-            ..report()
-        },
-        expect!["4 of 5 components are up to date (1 built) after 0.01 s"],
-    );
-}
+use expect_test::expect;
 
 #[test]
 fn a_service_that_is_not_there_is_answered_with_those_that_are() {
