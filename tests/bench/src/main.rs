@@ -2,7 +2,7 @@
 
 use bench::report::Report;
 use bench::scale::Scale;
-use bench::{Outcome, calls, checkout, hello, hop, memory, noise, paths, start};
+use bench::{Outcome, calls, checkout, child, hello, hop, memory, noise, paths, start};
 use bookshop_host::supervisor::chain;
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
@@ -72,6 +72,7 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     } else {
         &arguments.names[..]
     };
+    child::stop_with_this_process()?;
     report.note(&noise::machine());
     if arguments.quick {
         report.note("Quick: too short to be quoted.");

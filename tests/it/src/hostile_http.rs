@@ -1,14 +1,19 @@
 //! The HTTP side, with clients and handlers that misbehave.
 
+use crate::cluster::until;
 use crate::hostile_host::{
     assert_neighbour_serves, assert_parts, neighbour, while_neighbour_serves,
 };
 use crate::paths::guest;
 use crate::test_host::{Reply, TestHost, service};
+use bookshop_host::os::network::TcpStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What the host takes as request line and headers together.
 const HEADER_BYTES_MAX: usize = 64 << 10;
+
+/// More than the sockets of both sides hold.
+const MUCH: usize = 32 << 20;
 
 /// A host that serves HTTP below a path, with further keys, and the neighbour.
 async fn hello(path: &str, more: &str) -> TestHost {
@@ -79,28 +84,12 @@ async fn a_client_that_leaves_before_the_answer_cancels_the_call() {
 /// The answer is larger than what sockets hold, so the guest is in the middle of it when the client leaves.
 #[tokio::test]
 async fn a_client_that_leaves_in_the_middle_of_the_answer_cancels_the_call() {
-    const BYTES: usize = 32 << 20;
     let host = hello(
         "/",
         r#"limits = { time = "10min", cpu = "10min", memory = "256MiB" }"#,
     )
     .await;
-    let mut client = host.connect().await;
-    let head = format!("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {BYTES}\r\n\r\n");
-    client
-        .write_all(head.as_bytes())
-        .await
-        .expect("the host reads");
-    client
-        .write_all(&vec![b'x'; BYTES])
-        .await
-        .expect("the host reads");
-    let mut start = [0; 64];
-    client
-        .read_exact(&mut start)
-        .await
-        .expect("the answer begins");
-    assert!(start.starts_with(b"HTTP/1.1 200 OK"), "{start:?}");
+    let client = send_much(&host).await;
     assert_eq!(
         host.under_way("hello").await,
         (1, 0),
@@ -111,6 +100,41 @@ async fn a_client_that_leaves_in_the_middle_of_the_answer_cancels_the_call() {
     assert_eq!(host.get("/").await.status, 200);
     assert_neighbour_serves(&host).await;
     host.stop().await;
+}
+
+/// The guest waits with the rest of its answer and the host keeps little of it, so the call lasts until its deadline.
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_waited_for_until_the_deadline() {
+    let host = hello("/", r#"limits = { time = "2s", memory = "256MiB" }"#).await;
+    let mut client = send_much(&host).await;
+    while_neighbour_serves(&host, host.until_under_way("hello", 0, 0)).await;
+    let mut answer = Vec::new();
+    // A reset is as good an end as any other.
+    let _ = client.read_to_end(&mut answer).await;
+    assert!(
+        answer.len() < MUCH,
+        "the host kept the whole answer for a client that did not read it"
+    );
+    until("the call is counted as an error", async || {
+        (host.service("hello").await["errors"] == 1).then_some(())
+    })
+    .await;
+    host.stop().await;
+}
+
+/// Asks for an answer that is larger than what sockets hold; returns when it has begun.
+async fn send_much(host: &TestHost) -> TcpStream {
+    let mut client = host.connect().await;
+    let head = format!("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {MUCH}\r\n\r\n");
+    let request = [head.as_bytes(), &vec![b'x'; MUCH]].concat();
+    client.write_all(&request).await.expect("the host reads");
+    let mut start = [0; 64];
+    client
+        .read_exact(&mut start)
+        .await
+        .expect("the answer begins");
+    assert!(start.starts_with(b"HTTP/1.1 200 OK"), "{start:?}");
+    client
 }
 
 #[tokio::test]
