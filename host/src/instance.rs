@@ -104,6 +104,7 @@ impl Instance {
         state.envelope = envelope;
         state.dispatch = dispatch;
         state.children = 0;
+        state.transaction = None;
         self.store.set_epoch_deadline(YIELD_TICKS);
     }
 
@@ -154,6 +155,7 @@ impl Instance {
                 "its result takes {bytes} bytes, the limit is {result_max}; raise limits.result"
             )));
         }
+        self.commit();
         Ok(results)
     }
 
@@ -184,7 +186,16 @@ impl Instance {
             }
             Err(error) => Err(error),
         };
-        served.map_err(|error| explain(&error, self.store.data(), &self.meter))
+        served.map_err(|error| explain(&error, self.store.data(), &self.meter))?;
+        self.commit();
+        Ok(())
+    }
+
+    /// Makes what the call wrote to storage take effect. A call that failed never gets here.
+    fn commit(&mut self) {
+        if let Some(transaction) = self.store.data_mut().transaction.take() {
+            transaction.commit();
+        }
     }
 
     fn incompatible(&self, message: String) -> CallError {
