@@ -109,8 +109,7 @@ mod tests {
         let first = admission
             .enter(clock, Duration::ZERO)
             .await
-            .ok()
-            .expect("free");
+            .unwrap_or_else(|refusal| panic!("{refusal}"));
         let soon = clock.monotonic() + Duration::from_millis(20);
         let (second, third) =
             tokio::join!(admission.enter(clock, soon), admission.enter(clock, soon));

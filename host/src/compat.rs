@@ -3,7 +3,6 @@
 //! Used when an importer is linked to an exporter. `async` is a calling convention and never part of the question.
 //! Today the types have to be equal; a refusal names the function, the place in it and both types.
 
-use std::fmt::Write;
 use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
 
 /// Why two signatures do not fit, in words.
@@ -253,25 +252,6 @@ pub fn describe(ty: &Type) -> String {
         Type::Stream(_) => "a stream".into(),
         Type::ErrorContext => "an error-context".into(),
     }
-}
-
-/// The signature as WIT would write it, without the name.
-#[must_use]
-pub fn describe_function(function: &ComponentFunc) -> String {
-    let parameters = function
-        .params()
-        .map(|(name, ty)| format!("{name}: {}", describe(&ty)))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let mut text = format!(
-        "{}func({parameters})",
-        if function.async_() { "async " } else { "" }
-    );
-    for result in function.results() {
-        // Writing to a string cannot fail.
-        let _ = write!(text, " -> {}", describe(&result));
-    }
-    text
 }
 
 /// The first part of a signature that is not a plain value, in words: such a function cannot be called from another service,

@@ -161,11 +161,11 @@ async fn connection(front: Arc<Front>, stream: TcpStream, mut stop: watch::Recei
         async move { Ok::<_, Infallible>(front.answer(request).await) }
     });
     let mut builder = http1::Builder::new();
+    // Without `pipeline_flush`, which keeps an answer back while there is input left: a malformed request would never get its own.
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES_MAX)
-        .pipeline_flush(true);
+        .max_buf_size(HEADER_BYTES_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {

@@ -173,22 +173,36 @@ fn arguments(
     name: &FunctionName,
     texts: &[String],
 ) -> Result<Vec<Val>, AdminError> {
-    let signature = || format!("{name}: {}", compat::describe_function(&export.ty));
+    let parameters = || {
+        let list = export.ty.params();
+        let list = list.map(|(name, ty)| format!("{name}: {}", short(&compat::describe(&ty))));
+        list.collect::<Vec<_>>().join(", ")
+    };
     if export.ty.params().len() != texts.len() {
         return Err(AdminError::Invalid(format!(
-            "{} arguments were given to {}",
-            texts.len(),
-            signature()
+            "{name} takes {} arguments ({}), but {} were given",
+            export.ty.params().len(),
+            parameters(),
+            texts.len()
         )));
     }
     let parse = |((parameter, ty), text): ((&str, Type), &String)| {
         Val::from_wave(&ty, text).map_err(|error| {
             AdminError::Invalid(format!(
-                "argument {parameter} is not a {} in WAVE text: {error:#}; the function is {}",
-                compat::describe(&ty),
-                signature()
+                "argument {parameter} of {name} is not WAVE text of type {}: {error:#}",
+                short(&compat::describe(&ty))
             ))
         })
     };
     export.ty.params().zip(texts).map(parse).collect()
+}
+
+/// The beginning of a type: a large record in full would hide what is wrong.
+fn short(ty: &str) -> String {
+    const CHARACTERS_MAX: usize = 120;
+    if ty.chars().count() <= CHARACTERS_MAX {
+        return ty.to_owned();
+    }
+    let beginning: String = ty.chars().take(CHARACTERS_MAX).collect();
+    format!("{beginning}…")
 }

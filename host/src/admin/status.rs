@@ -124,6 +124,14 @@ pub async fn cluster(admin: &Admin) -> serde_json::Value {
             parts.push(part);
         }
     }
+    // The order of the configuration, whichever host was asked.
+    let place = |part: &HostPart| {
+        let hosts = &admin.config.hosts;
+        hosts
+            .iter()
+            .position(|host| host.name.as_str() == part.host.name)
+    };
+    parts.sort_by_key(place);
     let hosts: Vec<HostStatus> = admin
         .config
         .hosts

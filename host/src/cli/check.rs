@@ -76,7 +76,11 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
     let config = match read(&arguments.config, os) {
         Ok(config) => config,
         Err(error) if arguments.json => {
-            output::json(&Findings { ok: false, problems: error.problems(), services: &[] })?;
+            output::json(&Findings {
+                ok: false,
+                problems: error.problems(),
+                services: &[],
+            })?;
             return Err(Failure::reported(true));
         }
         Err(error) => return Err(error.into()),
@@ -95,7 +99,11 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
     let findings = check(&config, os).await?;
     let is_ok = findings.iter().all(|finding| finding.ok);
     if arguments.json {
-        output::json(&Findings { ok: is_ok, problems: &[], services: &findings })?;
+        output::json(&Findings {
+            ok: is_ok,
+            problems: &[],
+            services: &findings,
+        })?;
     } else {
         output::line(&text(&config, &findings, Style::of_stdout()))?;
     }
@@ -194,16 +202,28 @@ fn text(config: &Config, findings: &[Finding], style: Style) -> String {
         ]);
     }
     let mut lines = table.lines(style);
-    for Finding { name, stale, error, .. } in findings {
+    for Finding {
+        name, stale, error, ..
+    } in findings
+    {
         if let Some(error) = error {
             lines.push(format!("{} {name}: {error}", style.bad("error:")));
         } else if let Some(reason) = stale {
-            lines.push(format!("{} {name} is stale: {reason}; run `bookshop-host build`", style.paint(Paint::Warn, "warning:")));
+            lines.push(format!(
+                "{} {name} is stale: {reason}; run `bookshop-host build`",
+                style.paint(Paint::Warn, "warning:")
+            ));
         }
     }
     let able = findings.iter().filter(|finding| finding.ok).count();
-    let (hosts, services) = (output::count(config.hosts.len(), "host"), output::count(findings.len(), "service"));
-    lines.push(format!("{}: {hosts}, {able} of {services} can run", config.path.display()));
+    let (hosts, services) = (
+        output::count(config.hosts.len(), "host"),
+        output::count(findings.len(), "service"),
+    );
+    lines.push(format!(
+        "{}: {hosts}, {able} of {services} can run",
+        config.path.display()
+    ));
     lines.join("\n")
 }
 
@@ -267,6 +287,7 @@ mod tests {
             audit    wrong      -                    -  -
             warning: payment is stale: lib.rs changed; run `bookshop-host build`
             error: audit: cannot read component audit.wasm
-            config/shop.toml: 1 host, 1 of 2 services can run"#]].assert_eq(&text(&config, &findings, Style::PLAIN));
+            config/shop.toml: 1 host, 1 of 2 services can run"#]]
+        .assert_eq(&text(&config, &findings, Style::PLAIN));
     }
 }

@@ -84,6 +84,7 @@ mod tests {
             cluster.name           required                 name (kebab-case, at most 63 characters)
                 Name of the cluster, shown in status and telemetry.
             cluster.drain-timeout  "10s"     "1ms" to "1h"  duration (us, ms, s, min, h)
-                How long a stopping host waits for running calls before it ends them."#]].assert_eq(&text(&keys, Style::PLAIN));
+                How long a stopping host waits for running calls before it ends them."#]]
+        .assert_eq(&text(&keys, Style::PLAIN));
     }
 }

@@ -37,7 +37,7 @@ struct Done {
 }
 
 impl Service {
-    /// Lets the service take no more calls on the host that is asked.
+    /// Lets the service take no more calls.
     ///
     /// # Errors
     /// No host answers, or it refuses.
@@ -45,7 +45,7 @@ impl Service {
         post(&self.admin, &format!("/v1/services/{}/stop", self.name), os).await
     }
 
-    /// Loads the service again on the host that is asked.
+    /// Loads the service again.
     ///
     /// # Errors
     /// No host answers, or it refuses.

@@ -60,7 +60,7 @@ enum Command {
     Check(check::Arguments),
     /// Call a function of a running service
     #[command(
-        after_help = "Arguments and results are WAVE text: 42, \"text\", {field: 1}, [1, 2], some(1), ok(1), case(1).\nAn answer err(…) is an answer: the exit code is 0.\n\nExamples:\n  bookshop-host call suggestions.suggest '{…}'\n  bookshop-host call bookshop:shop/suggestions.suggest '{…}' --json --timeout 2s"
+        after_help = "Arguments and results are WAVE text: 42, \"text\", {field: 1}, [1, 2], some(1), ok(1), case(1).\nAn answer err(…) is an answer: the exit code is 0.\n\nExamples:\n  bookshop-host call suggestions.suggest '[{name: \"Book A\", quantity: 1}]'\n  bookshop-host call bookshop:shop/suggestions.suggest '[]' --json --timeout 2s"
     )]
     Call(call::Arguments),
     /// Show what a component is: its interfaces, digest, size, and what it needs
@@ -78,10 +78,10 @@ enum Command {
         after_help = "Examples:\n  bookshop-host logs --follow\n  bookshop-host logs fraud-detection --lines 20\n  bookshop-host logs host"
     )]
     Logs(logs::Arguments),
-    /// Let a service on one host finish its calls and take no more
+    /// Let a service finish its calls and take no more
     #[command(after_help = "Example:\n  bookshop-host stop fraud-detection")]
     Stop(control::Service),
-    /// Load a service on one host and let it take calls again
+    /// Load a stopped service and let it take calls again
     #[command(after_help = "Example:\n  bookshop-host start fraud-detection")]
     Start(control::Service),
     /// Let a whole host finish its calls and end

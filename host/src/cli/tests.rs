@@ -90,10 +90,30 @@ fn mistakes_are_usage_errors() {
         "bookshop-host run a.toml --supervised",
         expect!["error: the following required arguments were not provided:"],
     );
-    refused("bookshop-host call suggest", expect!["error: invalid value 'suggest' for '<TARGET.FUNCTION>': write an interface or a service, a dot and a function, for example suggestions.suggest"]);
-    refused("bookshop-host call a.b --timeout 5", expect![[r#"error: invalid value '5' for '--timeout <TIME>': "5" is not a duration; write a number with us, ms, s, min or h, for example "250ms""#]]);
-    refused("bookshop-host stop Payment", expect![[r#"error: invalid value 'Payment' for '<SERVICE>': "Payment" is not a name; write lower-case letters, digits and single hyphens, a letter first, at most 63 characters, for example "payment""#]]);
-    refused("bookshop-host status --admin alpha", expect!["error: invalid value 'alpha' for '--admin <ADDR>': write IP:PORT, for example 127.0.0.1:9101"]);
+    refused(
+        "bookshop-host call suggest",
+        expect![
+            "error: invalid value 'suggest' for '<TARGET.FUNCTION>': write an interface or a service, a dot and a function, for example suggestions.suggest"
+        ],
+    );
+    refused(
+        "bookshop-host call a.b --timeout 5",
+        expect![[
+            r#"error: invalid value '5' for '--timeout <TIME>': "5" is not a duration; write a number with us, ms, s, min or h, for example "250ms""#
+        ]],
+    );
+    refused(
+        "bookshop-host stop Payment",
+        expect![[
+            r#"error: invalid value 'Payment' for '<SERVICE>': "Payment" is not a name; write lower-case letters, digits and single hyphens, a letter first, at most 63 characters, for example "payment""#
+        ]],
+    );
+    refused(
+        "bookshop-host status --admin alpha",
+        expect![
+            "error: invalid value 'alpha' for '--admin <ADDR>': write IP:PORT, for example 127.0.0.1:9101"
+        ],
+    );
 }
 
 #[test]

@@ -17,6 +17,8 @@ const ROOM: Room = Room {
     calls: 160,
     memory_bytes: 16 << 20,
 };
+/// Calls of one instance in [`Bare::call_reused`], as of a pooled service of the host by default.
+const CALLS_PER_INSTANCE: u32 = 1000;
 /// Epochs until a guest would be stopped. The bare engine has no ticker.
 const NEVER: u64 = 1 << 40;
 
@@ -33,6 +35,7 @@ pub struct Bare {
 struct Instance {
     store: Store<State>,
     instance: wasmtime::component::Instance,
+    calls_left: u32,
 }
 
 #[derive(Default)]
@@ -107,10 +110,13 @@ impl Bare {
             None => self.instance().await?,
         };
         let results = self.call(&mut instance, arguments).await?;
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(instance);
+        instance.calls_left -= 1;
+        if instance.calls_left > 0 {
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(instance);
+        }
         Ok(results)
     }
 
@@ -118,11 +124,17 @@ impl Bare {
         let mut store = Store::new(&self.engine, State::default());
         store.set_epoch_deadline(NEVER);
         let instance = self.pre.instantiate_async(&mut store).await?;
-        Ok(Instance { store, instance })
+        Ok(Instance {
+            store,
+            instance,
+            calls_left: CALLS_PER_INSTANCE,
+        })
     }
 
     async fn call(&self, instance: &mut Instance, arguments: &[Val]) -> Outcome<Vec<Val>> {
-        let Instance { store, instance } = instance;
+        let Instance {
+            store, instance, ..
+        } = instance;
         let function = instance
             .get_func(&mut *store, self.export)
             .ok_or("the function is gone")?;

@@ -2,7 +2,7 @@
 
 use crate::hop::microseconds;
 use crate::in_process::{Callee, Callees, InProcess};
-use crate::report::{Report, Row};
+use crate::report::{Report, Row, grouped};
 use crate::scale::Scale;
 use crate::statistics::Samples;
 use crate::{Outcome, process};
@@ -55,9 +55,10 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
             let (low, high) = (rounds[0].rate(), rounds[rounds.len() - 1].rate());
             let median = rounds.swap_remove((rounds.len() - 1) / 2);
             let row = Row::new(what).count("in flight", threads * in_flight);
-            let row = row
-                .number("calls/s", median.rate(), 0)
-                .text("spread", format!("{low:.0}–{high:.0}"));
+            let row = row.number("calls/s", median.rate(), 0).text(
+                "spread",
+                format!("{}–{}", grouped(low, 0), grouped(high, 0)),
+            );
             let latencies = median.latencies.sorted();
             let row = row.number("p50 µs", latencies.median(), 1).number(
                 "p99 µs",

@@ -1,12 +1,12 @@
 //! A `bookshop-host run` that a measurement starts, watches and surely stops.
 
+use crate::child::Owned;
 use crate::cluster_file::{Addresses, ClusterFile};
 use crate::shop_client::ShopClient;
 use crate::{Outcome, paths, process};
-use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The first start may build and compile components.
@@ -18,7 +18,7 @@ pub const POLL: Duration = Duration::from_millis(1);
 
 /// A running cluster, or one host of it.
 pub struct Cluster {
-    child: Child,
+    child: Owned,
     log: PathBuf,
     /// Its hosts.
     pub hosts: Vec<Addresses>,
@@ -67,9 +67,7 @@ impl Cluster {
             .stdout(output.try_clone()?)
             .stderr(output);
         let started = Instant::now();
-        let child = command
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+        let child = Owned::spawn(&mut command)?;
         Ok(Self {
             child,
             log,
@@ -81,7 +79,7 @@ impl Cluster {
     /// The process that was started.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.pid()
     }
 
     /// The processes of the hosts, in their order.
@@ -141,7 +139,7 @@ impl Cluster {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.child.ended() {
                 return Err(format!("the host ended with {status}:\n{}", self.log_end()).into());
             }
             if Instant::now() >= end {
@@ -178,22 +176,18 @@ impl Cluster {
 
     /// Whether it ended by itself after having been asked to.
     fn end(&mut self, patience: Duration) -> bool {
-        let is_gone = |child: &mut Child| matches!(child.try_wait(), Ok(Some(_)));
-        if is_gone(&mut self.child) {
+        if self.child.ended().is_some() {
             return true;
         }
-        // It may end between the two; then there is nobody to tell.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        self.child.terminate();
         let end = Instant::now() + patience;
         while Instant::now() < end {
-            if is_gone(&mut self.child) {
+            if self.child.ended().is_some() {
                 return true;
             }
             std::thread::sleep(POLL);
         }
-        // Its hosts see the end of the pipe from it and end, too.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // It is killed with its handle. Its hosts then see the end of the pipe from it, and end too.
         false
     }
 

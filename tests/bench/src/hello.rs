@@ -1,6 +1,7 @@
 //! S3: the smallest `wasi:http` service, in turns with `wasmtime serve` running the very same component.
 
 use crate::checkout::CLIENTS;
+use crate::child::Owned;
 use crate::cluster::Cluster;
 use crate::cluster_file::Draft;
 use crate::report::Report;
@@ -9,7 +10,7 @@ use crate::wrk::{self, Load, Request};
 use crate::{Outcome, cluster, paths};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longest wait for a server to listen.
@@ -76,8 +77,8 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
                 [&KEEP_RESIDENT, &REUSE],
             ),
         ] {
-            let (server, address) = Peer::start(program, &flags.concat())?;
-            load(what, server.0.id(), address)?;
+            let (server, address) = start_peer(program, &flags.concat())?;
+            load(what, server.pid(), address)?;
         }
     }
     report.begin("hello", "Hello world over HTTP on one host (S3)");
@@ -104,42 +105,31 @@ fn peer_program() -> Result<String, String> {
     Ok(program)
 }
 
-/// A `wasmtime serve`, which keeps nothing and so is simply killed.
-struct Peer(Child);
-
-impl Peer {
-    fn start(program: &str, flags: &[&str]) -> Outcome<(Self, SocketAddr)> {
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let mut command = Command::new(program);
-        command
-            .args(["serve", "-S", "cli"])
-            .args(flags)
-            .arg("--addr")
-            .arg(address.to_string())
-            .arg(paths::guest("fixture-http-hello")?);
-        command
-            .env_remove("RUST_BACKTRACE")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut peer = Self(command.spawn()?);
-        let end = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
-            if let Some(status) = peer.0.try_wait()? {
-                return Err(format!("{program} serve ended with {status}").into());
-            }
-            if Instant::now() >= end {
-                return Err(format!("{program} serve does not listen").into());
-            }
-            std::thread::sleep(cluster::POLL);
+/// Starts a `wasmtime serve`, which keeps nothing and so is simply killed in the end.
+fn start_peer(program: &str, flags: &[&str]) -> Outcome<(Owned, SocketAddr)> {
+    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let mut command = Command::new(program);
+    command
+        .args(["serve", "-S", "cli"])
+        .args(flags)
+        .arg("--addr")
+        .arg(address.to_string())
+        .arg(paths::guest("fixture-http-hello")?);
+    command
+        .env_remove("RUST_BACKTRACE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut peer = Owned::spawn(&mut command)?;
+    let end = Instant::now() + PATIENCE;
+    while TcpStream::connect(address).is_err() {
+        if let Some(status) = peer.ended() {
+            return Err(format!("{program} serve ended with {status}").into());
         }
-        Ok((peer, address))
+        if Instant::now() >= end {
+            return Err(format!("{program} serve does not listen").into());
+        }
+        std::thread::sleep(cluster::POLL);
     }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    Ok((peer, address))
 }

@@ -6,6 +6,7 @@
 pub mod bare;
 pub mod calls;
 pub mod checkout;
+pub mod child;
 pub mod cluster;
 pub mod cluster_file;
 pub mod hello;

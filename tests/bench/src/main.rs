@@ -2,7 +2,8 @@
 
 use bench::report::Report;
 use bench::scale::Scale;
-use bench::{Outcome, calls, checkout, hello, hop, memory, noise, paths, start};
+use bench::{Outcome, calls, checkout, child, hello, hop, memory, noise, paths, start};
+use bookshop_host::supervisor::chain;
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
     match run(&arguments, &mut report) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -71,6 +72,7 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     } else {
         &arguments.names[..]
     };
+    child::stop_with_this_process()?;
     report.note(&noise::machine());
     if arguments.quick {
         report.note("Quick: too short to be quoted.");
@@ -80,11 +82,9 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     for name in names {
         if let Err(error) = one(*name, &scale, report) {
             // The others may well work, and some take minutes.
-            eprintln!(
-                "error: {}: {error}",
-                name.to_possible_value()
-                    .map_or_else(String::new, |name| name.get_name().to_owned())
-            );
+            let name = name.to_possible_value();
+            let name = name.as_ref().map_or("", |name| name.get_name());
+            eprintln!("error: {name}: {}", chain(error.as_ref()));
             failed += 1;
         }
     }

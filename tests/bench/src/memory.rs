@@ -4,7 +4,7 @@ use crate::Outcome;
 use crate::cluster::Cluster;
 use crate::cluster_file::{ClusterFile, Draft};
 use crate::process::Memory;
-use crate::report::{Report, Row};
+use crate::report::{Report, Row, grouped};
 use crate::scale::Scale;
 use crate::shop_client::ShopClient;
 use crate::statistics::Samples;
@@ -14,8 +14,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause before memory is read, so that what starts and ends in the background is over.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Checkouts under way at once.
-const CLIENTS: usize = 16;
+/// Checkouts under way at once: the second time more, since every call at once keeps a slot of memory.
+const CLIENTS: [usize; 2] = [16, 64];
 
 /// Reads the memory of three hosts.
 ///
@@ -32,13 +32,16 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
     );
     report.row(&row("idle", &idle));
     let client = ShopClient::new()?;
-    for host in &cluster.hosts {
-        client.checkouts(host.http, scale.checkouts, CLIENTS)?;
+    let checkouts = grouped(f64::from(u32::try_from(scale.checkouts)?), 0);
+    for clients in CLIENTS {
+        for host in &cluster.hosts {
+            client.checkouts(host.http, scale.checkouts, clients)?;
+        }
+        report.row(&row(
+            &format!("after {checkouts} checkouts by {clients} clients"),
+            &memory(&cluster)?,
+        ));
     }
-    report.row(&row(
-        &format!("after {} checkouts by {CLIENTS} clients", scale.checkouts),
-        &memory(&cluster)?,
-    ));
     cluster.stop()?;
 
     let more = Draft::shop()?

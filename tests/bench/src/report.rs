@@ -129,7 +129,8 @@ fn key(column: &str) -> String {
 }
 
 /// `12345.6` with one decimal is `12,345.6`.
-fn grouped(value: f64, decimals: usize) -> String {
+#[must_use]
+pub fn grouped(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }

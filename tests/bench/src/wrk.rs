@@ -1,7 +1,7 @@
 //! Load over HTTP by `wrk`, and what it cost the server and the machine.
 
 use crate::process::{self, Machine};
-use crate::report::Row;
+use crate::report::{Row, grouped};
 use crate::scale::Scale;
 use crate::{Outcome, paths};
 use serde_json::Value;
@@ -98,7 +98,10 @@ pub fn median_row(what: &str, clients: usize, mut loads: Vec<Load>) -> Option<Ro
     let row = Row::new(what)
         .count("clients", clients)
         .number("calls/s", load.rate, 0)
-        .text("spread", format!("{low:.0}–{high:.0}"));
+        .text(
+            "spread",
+            format!("{}–{}", grouped(low, 0), grouped(high, 0)),
+        );
     let row = row
         .number("p50 ms", load.p50_ms, 2)
         .number("p99 ms", load.p99_ms, 2)

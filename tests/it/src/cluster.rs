@@ -50,7 +50,9 @@ fn free_ports(count: usize) -> Vec<u16> {
 
 /// Writes a cluster file with these hosts and sections; returns its path.
 pub fn write_config(hosts: &[&'static str], sections: &str) -> (PathBuf, Vec<Addresses>) {
-    let folder = paths::data().join("clusters").join(paths::unique("cluster"));
+    let folder = paths::data()
+        .join("clusters")
+        .join(paths::unique("cluster"));
     std::fs::create_dir_all(&folder).expect("the folder can be made");
     let mut text = format!(
         "[cluster]\nname = \"test\"\ndata = \"{}\"\nworkers = 1\ndrain-timeout = \"5s\"\n",
@@ -84,10 +86,18 @@ pub fn shop() -> String {
         "fraud-detection",
         "suggestions",
     ] {
-        let http = if name == "frontend" { "http = { path = \"/\" }\n" } else { "" };
+        let http = if name == "frontend" {
+            "http = { path = \"/\" }\n"
+        } else {
+            ""
+        };
         let wasm = paths::guest(name);
-        write!(sections, "\n[service.{name}]\nwasm = \"{}\"\n{http}", wasm.display())
-            .expect("a string takes any text");
+        write!(
+            sections,
+            "\n[service.{name}]\nwasm = \"{}\"\n{http}",
+            wasm.display()
+        )
+        .expect("a string takes any text");
     }
     sections
 }
@@ -122,12 +132,20 @@ impl Cluster {
             }
             kept
         });
-        Self { hosts, process, os: Os::real(), lines }
+        Self {
+            hosts,
+            process,
+            os: Os::real(),
+            lines,
+        }
     }
 
     /// The addresses of a host.
     pub fn host(&self, name: &str) -> &Addresses {
-        self.hosts.iter().find(|host| host.name == name).expect("the host is in the file")
+        self.hosts
+            .iter()
+            .find(|host| host.name == name)
+            .expect("the host is in the file")
     }
 
     /// One request to a host's admin interface; `None` if it does not answer.
@@ -151,7 +169,12 @@ impl Cluster {
     /// Waits until a host is in a state; returns what `status` says of it.
     pub async fn until_state(&self, name: &str, state: &str) -> Value {
         let what = format!("host {name} is {state}");
-        until(&what, async || self.status_of(name).await.filter(|host| host["state"] == state)).await
+        until(&what, async || {
+            self.status_of(name)
+                .await
+                .filter(|host| host["state"] == state)
+        })
+        .await
     }
 
     /// Checks out the order in the shop's shape; returns the HTTP status and the answer.
@@ -171,15 +194,27 @@ impl Cluster {
     /// Waits for the end.
     pub async fn ended(mut self) -> Ended {
         let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
-        let status = ended.expect("it drains in time").expect("it can be waited for");
-        Ended { status, lines: self.lines.await.expect("its output can be read") }
+        let status = ended
+            .expect("it drains in time")
+            .expect("it can be waited for");
+        Ended {
+            status,
+            lines: self.lines.await.expect("its output can be read"),
+        }
     }
 }
 
 /// Sends a signal to a process.
 pub async fn kill(pid: u32, signal: &str) {
-    let status = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status().await;
-    assert!(status.expect("kill is a program").success(), "process {pid} is there");
+    let status = Command::new("kill")
+        .arg(format!("-{signal}"))
+        .arg(pid.to_string())
+        .status()
+        .await;
+    assert!(
+        status.expect("kill is a program").success(),
+        "process {pid} is there"
+    );
 }
 
 /// Whether a process is there (and not merely waiting to be reaped).
@@ -195,7 +230,11 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
         if let Some(found) = look().await {
             return found;
         }
-        assert!(started.elapsed() < PATIENCE, "waited {} s until {what}", PATIENCE.as_secs());
+        assert!(
+            started.elapsed() < PATIENCE,
+            "waited {} s until {what}",
+            PATIENCE.as_secs()
+        );
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

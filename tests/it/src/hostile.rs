@@ -23,7 +23,10 @@ async fn memory_ends_at_its_limit() {
         "trapped",
         &["hostile", "more memory", "16777216 bytes", "limits.memory"],
     );
-    assert_eq!(host.call("hostile.grow", &["8"]).await, Ok(vec!["8".into()]));
+    assert_eq!(
+        host.call("hostile.grow", &["8"]).await,
+        Ok(vec!["8".into()])
+    );
     host.stop().await;
 }
 
@@ -50,14 +53,26 @@ async fn a_guest_that_exits_ends_its_own_call_and_not_the_host() {
 async fn a_result_of_a_hundred_megabytes_is_not_let_out() {
     let host = hostile(r#"limits = { memory = "512MiB" }"#).await;
     let failure = attack(&host, "hostile.huge-list", &["100000000"]).await;
-    assert_failure(&failure, "trapped", &["hostile", "1048576 bytes", "limits.result"]);
+    assert_failure(
+        &failure,
+        "trapped",
+        &["hostile", "1048576 bytes", "limits.result"],
+    );
     let failure = attack(&host, "hostile.huge-list", &["1048576"]).await;
     assert_failure(
         &failure,
         "incompatible",
-        &["hostile", "result takes 1048584 bytes", "the limit is 1048576", "limits.result"],
+        &[
+            "hostile",
+            "result takes 1048584 bytes",
+            "the limit is 1048576",
+            "limits.result",
+        ],
     );
-    let answer = host.call("hostile.huge-list", &["1000"]).await.expect("small enough");
+    let answer = host
+        .call("hostile.huge-list", &["1000"])
+        .await
+        .expect("small enough");
     assert_eq!(answer[0].matches('0').count(), 1000);
     host.stop().await;
 }
@@ -70,9 +85,17 @@ async fn arguments_beyond_their_limit_do_not_reach_the_guest() {
     assert_failure(
         &failure,
         "incompatible",
-        &["hostile", "1033 bytes", "its limit is 1024", "limits.arguments"],
+        &[
+            "hostile",
+            "1033 bytes",
+            "its limit is 1024",
+            "limits.arguments",
+        ],
     );
-    assert_eq!(host.call("hostile.echo", &[&bytes(1000)]).await, Ok(vec![bytes(1000)]));
+    assert_eq!(
+        host.call("hostile.echo", &[&bytes(1000)]).await,
+        Ok(vec![bytes(1000)])
+    );
     host.stop().await;
 }
 
@@ -83,13 +106,23 @@ async fn a_cycle_of_calls_ends_with_the_hop_limit_as_a_value() {
         + &neighbour();
     let host = TestHost::start(&sections).await;
     let call = host.call("cycle-a.step", &["1000"]);
-    let answer = crate::hostile_host::while_neighbour_serves(&host, call).await.expect("an answer");
+    let answer = crate::hostile_host::while_neighbour_serves(&host, call)
+        .await
+        .expect("an answer");
     // Sixteen calls deep: the last one that is made is cycle-b's, and it may not call cycle-a.
     assert_parts(
         &answer[0],
-        &["err(hop-limit(", r#"service: "cycle-a""#, "break the cycle", "cluster.hops-max"],
+        &[
+            "err(hop-limit(",
+            r#"service: "cycle-a""#,
+            "break the cycle",
+            "cluster.hops-max",
+        ],
     );
-    assert_eq!(host.call("cycle-a.step", &["15"]).await, Ok(vec!["ok(15)".into()]));
+    assert_eq!(
+        host.call("cycle-a.step", &["15"]).await,
+        Ok(vec!["ok(15)".into()])
+    );
     host.stop().await;
 }
 
@@ -110,10 +143,17 @@ const SELF_CALLER: &str = r#"
 
 #[tokio::test]
 async fn a_service_that_calls_itself_for_ever_ends_with_the_hop_limit_as_a_trap() {
-    let wasm = written("self.wasm", &wat::parse_str(SELF_CALLER).expect("valid text"));
+    let wasm = written(
+        "self.wasm",
+        &wat::parse_str(SELF_CALLER).expect("valid text"),
+    );
     let host = TestHost::start(&(service("narcissus", &wasm, "") + &neighbour())).await;
     let failure = attack(&host, "narcissus.relay", &["1"]).await;
-    assert_failure(&failure, "hop-limit", &["narcissus", "break the cycle", "cluster.hops-max"]);
+    assert_failure(
+        &failure,
+        "hop-limit",
+        &["narcissus", "break the cycle", "cluster.hops-max"],
+    );
     host.stop().await;
 }
 
@@ -122,10 +162,15 @@ async fn the_hop_limit_is_configured_for_the_cluster() {
     let sections = service("caller", &guest("fixture-caller"), "") + &neighbour();
     let name = unique("host");
     let file = cluster_file(&name, &sections).replace("workers = 1", "workers = 1\nhops-max = 1");
-    let host = TestHost::try_start_file(&name, &file).await.expect("the host starts");
+    let host = TestHost::try_start_file(&name, &file)
+        .await
+        .expect("the host starts");
     let failure = attack(&host, "caller.call-ping", &["1"]).await;
     assert_failure(&failure, "hop-limit", &["neighbour", "cluster.hops-max"]);
-    let answer = host.call("caller.call-try-ping", &["1"]).await.expect("a value");
+    let answer = host
+        .call("caller.call-try-ping", &["1"])
+        .await
+        .expect("a value");
     assert_parts(&answer[0], &["err(hop-limit(", r#"service: "neighbour""#]);
     host.stop().await;
 }

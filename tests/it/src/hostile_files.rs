@@ -16,7 +16,12 @@ async fn a_truncated_file_is_refused_and_loaded_once_it_is_whole() {
     let wasm = written("truncated.wasm", &whole[..whole.len() / 2]);
     let host = broken(&wasm).await;
     let file = wasm.display().to_string();
-    assert_refused(&host, "broken", &["cannot compile", &file, "build it again"]).await;
+    assert_refused(
+        &host,
+        "broken",
+        &["cannot compile", &file, "build it again"],
+    )
+    .await;
     std::fs::write(&wasm, whole).expect("the file can be written");
     host.until_state("broken", "running").await;
     assert_eq!(host.call("broken.count", &[]).await, Ok(vec!["0".into()]));
@@ -25,10 +30,18 @@ async fn a_truncated_file_is_refused_and_loaded_once_it_is_whole() {
 
 #[tokio::test]
 async fn a_core_module_is_told_from_a_component() {
-    let wasm = written("module.wasm", &wat::parse_str("(module)").expect("valid text"));
+    let wasm = written(
+        "module.wasm",
+        &wat::parse_str("(module)").expect("valid text"),
+    );
     let host = broken(&wasm).await;
     let file = wasm.display().to_string();
-    let parts = [&file, "is a core module", "wasm32-wasip2", "wasm-tools component new"];
+    let parts = [
+        &file,
+        "is a core module",
+        "wasm32-wasip2",
+        "wasm-tools component new",
+    ];
     assert_refused(&host, "broken", &parts).await;
     host.stop().await;
 }
@@ -49,9 +62,22 @@ async fn a_missing_file_is_named_and_loaded_by_itself_when_it_appears() {
     let wasm = data().join("guests").join(unique("late") + ".wasm");
     let host = broken(&wasm).await;
     let file = wasm.display().to_string();
-    assert_refused(&host, "broken", &["cannot read component", &file, "`wasm`", "bookshop-host build"]).await;
+    assert_refused(
+        &host,
+        "broken",
+        &[
+            "cannot read component",
+            &file,
+            "`wasm`",
+            "bookshop-host build",
+        ],
+    )
+    .await;
     // Renamed into place, as a builder does: half a file would be another mistake.
-    let made = written("made.wasm", &std::fs::read(guest("fixture-hostile")).expect("the fixture can be read"));
+    let made = written(
+        "made.wasm",
+        &std::fs::read(guest("fixture-hostile")).expect("the fixture can be read"),
+    );
     std::fs::rename(made, &wasm).expect("the file can be moved");
     let status = host.until_state("broken", "running").await;
     assert!(status["reason"].is_null(), "{status}");

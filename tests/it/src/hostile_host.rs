@@ -55,20 +55,27 @@ pub async fn while_neighbour_serves<T>(host: &TestHost, attack: impl Future<Outp
 /// A call of the hostile guest that has to fail, with the neighbour serving all the while.
 pub async fn attack(host: &TestHost, function: &str, arguments: &[&str]) -> Failure {
     let call = host.call(function, arguments);
-    while_neighbour_serves(host, call).await.expect_err("the call fails")
+    while_neighbour_serves(host, call)
+        .await
+        .expect_err("the call fails")
 }
 
 /// A call that has to succeed, with the neighbour serving all the while.
 pub async fn endure(host: &TestHost, function: &str, arguments: &[&str]) -> Vec<String> {
     let call = host.call(function, arguments);
-    while_neighbour_serves(host, call).await.expect("the call succeeds")
+    while_neighbour_serves(host, call)
+        .await
+        .expect("the call succeeds")
 }
 
 /// The service was not loaded, `status` and the log say why, in these words, and the neighbour serves. Returns the reason.
 pub async fn assert_refused(host: &TestHost, name: &str, parts: &[&str]) -> String {
     let status = host.service(name).await;
     assert_eq!(status["state"], "failed", "{status}");
-    let reason = status["reason"].as_str().expect("a failed service has a reason").to_owned();
+    let reason = status["reason"]
+        .as_str()
+        .expect("a failed service has a reason")
+        .to_owned();
     assert_parts(&reason, parts);
     let log = host.log(name).await;
     let line = format!("could not be loaded: {reason}");

@@ -1,12 +1,19 @@
 //! The HTTP side, with clients and handlers that misbehave.
 
-use crate::hostile_host::{assert_neighbour_serves, assert_parts, neighbour, while_neighbour_serves};
+use crate::cluster::until;
+use crate::hostile_host::{
+    assert_neighbour_serves, assert_parts, neighbour, while_neighbour_serves,
+};
 use crate::paths::guest;
 use crate::test_host::{Reply, TestHost, service};
+use bookshop_host::os::network::TcpStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What the host takes as request line and headers together.
 const HEADER_BYTES_MAX: usize = 64 << 10;
+
+/// More than the sockets of both sides hold.
+const MUCH: usize = 32 << 20;
 
 /// A host that serves HTTP below a path, with further keys, and the neighbour.
 async fn hello(path: &str, more: &str) -> TestHost {
@@ -63,7 +70,10 @@ async fn a_body_that_never_comes_ends_with_the_deadline() {
 async fn a_client_that_leaves_before_the_answer_cancels_the_call() {
     let host = hello("/", r#"limits = { time = "10min", cpu = "10min" }"#).await;
     let mut client = host.connect().await;
-    client.write_all(b"GET /spin HTTP/1.1\r\nHost: test\r\n\r\n").await.expect("the host reads");
+    client
+        .write_all(b"GET /spin HTTP/1.1\r\nHost: test\r\n\r\n")
+        .await
+        .expect("the host reads");
     host.until_under_way("hello", 1, 0).await;
     drop(client);
     host.until_under_way("hello", 0, 0).await;
@@ -74,21 +84,57 @@ async fn a_client_that_leaves_before_the_answer_cancels_the_call() {
 /// The answer is larger than what sockets hold, so the guest is in the middle of it when the client leaves.
 #[tokio::test]
 async fn a_client_that_leaves_in_the_middle_of_the_answer_cancels_the_call() {
-    const BYTES: usize = 32 << 20;
-    let host = hello("/", r#"limits = { time = "10min", cpu = "10min", memory = "256MiB" }"#).await;
-    let mut client = host.connect().await;
-    let head = format!("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {BYTES}\r\n\r\n");
-    client.write_all(head.as_bytes()).await.expect("the host reads");
-    client.write_all(&vec![b'x'; BYTES]).await.expect("the host reads");
-    let mut start = [0; 64];
-    client.read_exact(&mut start).await.expect("the answer begins");
-    assert!(start.starts_with(b"HTTP/1.1 200 OK"), "{start:?}");
-    assert_eq!(host.under_way("hello").await, (1, 0), "the answer is not over");
+    let host = hello(
+        "/",
+        r#"limits = { time = "10min", cpu = "10min", memory = "256MiB" }"#,
+    )
+    .await;
+    let client = send_much(&host).await;
+    assert_eq!(
+        host.under_way("hello").await,
+        (1, 0),
+        "the answer is not over"
+    );
     drop(client);
     host.until_under_way("hello", 0, 0).await;
     assert_eq!(host.get("/").await.status, 200);
     assert_neighbour_serves(&host).await;
     host.stop().await;
+}
+
+/// The guest waits with the rest of its answer and the host keeps little of it, so the call lasts until its deadline.
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_waited_for_until_the_deadline() {
+    let host = hello("/", r#"limits = { time = "2s", memory = "256MiB" }"#).await;
+    let mut client = send_much(&host).await;
+    while_neighbour_serves(&host, host.until_under_way("hello", 0, 0)).await;
+    let mut answer = Vec::new();
+    // A reset is as good an end as any other.
+    let _ = client.read_to_end(&mut answer).await;
+    assert!(
+        answer.len() < MUCH,
+        "the host kept the whole answer for a client that did not read it"
+    );
+    until("the call is counted as an error", async || {
+        (host.service("hello").await["errors"] == 1).then_some(())
+    })
+    .await;
+    host.stop().await;
+}
+
+/// Asks for an answer that is larger than what sockets hold; returns when it has begun.
+async fn send_much(host: &TestHost) -> TcpStream {
+    let mut client = host.connect().await;
+    let head = format!("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {MUCH}\r\n\r\n");
+    let request = [head.as_bytes(), &vec![b'x'; MUCH]].concat();
+    client.write_all(&request).await.expect("the host reads");
+    let mut start = [0; 64];
+    client
+        .read_exact(&mut start)
+        .await
+        .expect("the answer begins");
+    assert!(start.starts_with(b"HTTP/1.1 200 OK"), "{start:?}");
+    client
 }
 
 #[tokio::test]
@@ -101,11 +147,18 @@ async fn a_malformed_request_is_a_bad_request() {
         (&b"NONSENSE\r\n\r\n"[..], 400),
         (b"GET / HTTP/9.9\r\nHost: test\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: many\r\n\r\n", 400),
+        (
+            b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: many\r\n\r\n",
+            400,
+        ),
         (&long, 431),
     ] {
-        let reply = host.send(request).await;
-        assert_eq!(reply.status, status, "{:?}", String::from_utf8_lossy(&request[..request.len().min(80)]));
+        let answer = host.send_raw(request).await;
+        let start = String::from_utf8_lossy(&request[..request.len().min(40)]);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{start:?} is answered {answer:?}"
+        );
     }
     assert_eq!(host.get("/").await.status, 200);
     assert_eq!(host.under_way("hello").await, (0, 0));
@@ -132,15 +185,18 @@ async fn a_handler_that_loops_is_an_internal_error() {
     host.stop().await;
 }
 
-/// The status is out already, so all that can be said is that the answer is not whole: its last chunk is missing.
+/// The status has left the guest already, so all that can be said is that the answer is not whole: its last chunk is missing.
 #[tokio::test]
 async fn a_handler_that_traps_in_the_middle_leaves_an_answer_that_is_visibly_cut_off() {
     let host = hello("/", "").await;
-    let reply = while_neighbour_serves(&host, host.get("/trap")).await;
-    assert_eq!(reply.status, 200);
-    assert!(!reply.body.ends_with("0\r\n\r\n"), "{reply:?}");
+    let request = b"GET /trap HTTP/1.1\r\nHost: test\r\n\r\n";
+    let answer = while_neighbour_serves(&host, host.send_raw(request)).await;
+    assert!(!answer.ends_with("0\r\n\r\n"), "{answer:?}");
     host.until_under_way("hello", 0, 0).await;
-    assert_parts(&host.log("hello").await.join("\n"), &["the fixture was asked to trap"]);
+    assert_parts(
+        &host.log("hello").await.join("\n"),
+        &["the fixture was asked to trap"],
+    );
     assert_eq!(host.service("hello").await["errors"], 1);
     host.stop().await;
 }
@@ -164,13 +220,17 @@ async fn a_full_queue_is_service_unavailable_with_retry_after() {
 async fn a_stopped_service_is_service_unavailable_with_the_command_that_starts_it() {
     let host = hello("/", "").await;
     let nothing = serde_json::json!({});
-    host.admin("/v1/services/hello/stop", Some(&nothing)).await.expect("it stops");
+    host.admin("/v1/services/hello/stop", Some(&nothing))
+        .await
+        .expect("it stops");
     let reply = while_neighbour_serves(&host, host.get("/")).await;
     assert_eq!(reply.status, 503);
     let (code, message) = reply.error();
     assert_eq!(code, "SERVICE_UNAVAILABLE");
     assert_parts(&message, &["hello", "bookshop-host start hello"]);
-    host.admin("/v1/services/hello/start", Some(&nothing)).await.expect("it starts");
+    host.admin("/v1/services/hello/start", Some(&nothing))
+        .await
+        .expect("it starts");
     assert_eq!(host.get("/").await.status, 200);
     host.stop().await;
 }

@@ -28,7 +28,9 @@ async fn check(function: &str, start: &str) {
     let mut written = LINES;
     // The number of dropped lines comes with the next line that is allowed.
     let (kept, dropped) = until("every line is accounted for", async || {
-        host.call(function, &["1"]).await.expect("it writes one more line");
+        host.call(function, &["1"])
+            .await
+            .expect("it writes one more line");
         written += 1;
         let (kept, dropped) = count(&host, start).await;
         (kept + dropped == written).then_some((kept, dropped))
@@ -45,7 +47,8 @@ async fn count(host: &TestHost, start: &str) -> (u64, u64) {
     let log = host.log("hostile").await;
     let kept = log.iter().filter(|line| line.starts_with(start)).count() as u64;
     let dropped = log.iter().filter_map(|line| {
-        let number = line.strip_suffix(" lines were dropped: more than limits.log-lines-per-second")?;
+        let number =
+            line.strip_suffix(" lines were dropped: more than limits.log-lines-per-second")?;
         Some(number.parse::<u64>().expect("a number"))
     });
     (kept, dropped.sum())

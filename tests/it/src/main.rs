@@ -2,6 +2,7 @@
 //!
 //! They need the program and the guests in the target folder: `cargo xtask test` builds both first.
 
+mod cli;
 mod cluster;
 mod paths;
 mod processes;

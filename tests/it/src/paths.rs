@@ -6,32 +6,53 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// The target folder: this test runs from its `release/deps`.
 pub fn target() -> PathBuf {
     let test = std::env::current_exe().expect("a running program has a path");
-    test.ancestors().nth(3).expect("target/release/deps/it").to_path_buf()
+    test.ancestors()
+        .nth(3)
+        .expect("target/release/deps/it")
+        .to_path_buf()
 }
 
 /// The shipped program.
 pub fn program() -> PathBuf {
     let program = target().join("release/bookshop-host");
-    assert!(program.is_file(), "{} is missing: run `cargo xtask test`, or `cargo build --release`", program.display());
+    assert!(
+        program.is_file(),
+        "{} is missing: run `cargo xtask test`, or `cargo build --release`",
+        program.display()
+    );
     program
 }
 
 /// A guest by the name of its crate.
 pub fn guest(name: &str) -> PathBuf {
-    let guest = target().join("wasm32-wasip2/component").join(format!("{}.wasm", name.replace('-', "_")));
-    assert!(guest.is_file(), "{} is missing: run `cargo xtask build-guests`", guest.display());
+    let guest = target()
+        .join("wasm32-wasip2/component")
+        .join(format!("{}.wasm", name.replace('-', "_")));
+    assert!(
+        guest.is_file(),
+        "{} is missing: run `cargo xtask build-guests`",
+        guest.display()
+    );
     guest
 }
 
 /// The repository.
 pub fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tests/it is two folders deep").to_path_buf()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("tests/it is two folders deep")
+        .to_path_buf()
 }
 
 /// An empty folder of this test's own. Compiled code is shared by all tests, so a folder is made inside one data root.
 pub fn unique(name: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "{name}-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// The data root of all tests.

@@ -16,7 +16,10 @@ pub fn good_order() -> Value {
 }
 
 fn pid(host: &Value) -> u32 {
-    host["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("a running host has a pid")
+    host["pid"]
+        .as_u64()
+        .and_then(|pid| u32::try_from(pid).ok())
+        .expect("a running host has a pid")
 }
 
 #[tokio::test]
@@ -26,14 +29,27 @@ async fn a_killed_host_comes_back_and_the_others_serve_meanwhile() {
         let old = pid(&cluster.status_of(victim).await.expect("it answers"));
         kill(old, "KILL").await;
         for other in cluster.hosts.iter().filter(|host| host.name != victim) {
-            let (status, answer) = cluster.checkout(other.name, &good_order()).await.expect("the others serve");
-            assert_eq!((status, &answer["status"]), (200, &json!("Order Approved")), "{answer}");
+            let (status, answer) = cluster
+                .checkout(other.name, &good_order())
+                .await
+                .expect("the others serve");
+            assert_eq!(
+                (status, &answer["status"]),
+                (200, &json!("Order Approved")),
+                "{answer}"
+            );
         }
         until("the host has a new process", async || {
-            cluster.status_of(victim).await.filter(|host| host["state"] == "running" && host["pid"] != old)
+            cluster
+                .status_of(victim)
+                .await
+                .filter(|host| host["state"] == "running" && host["pid"] != old)
         })
         .await;
-        let (status, _) = cluster.checkout(victim, &good_order()).await.expect("it is back");
+        let (status, _) = cluster
+            .checkout(victim, &good_order())
+            .await
+            .expect("it is back");
         assert_eq!(status, 200);
     }
     let ended = cluster.terminate().await;
@@ -59,47 +75,83 @@ async fn hosts_end_when_the_process_that_started_them_is_killed() {
         children.push(pid(&cluster.status_of(name).await.expect("it answers")));
     }
     cluster.process.kill().await.expect("it can be killed");
-    until("no child is left", async || children.iter().all(|pid| !is_alive(*pid)).then_some(())).await;
+    until("no child is left", async || {
+        children.iter().all(|pid| !is_alive(*pid)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_host_is_stopped_and_started_again_through_any_other() {
     let cluster = Cluster::start(&["alpha", "beta"], &shop(), &[]).await;
-    let post = async |path: &str| cluster.admin("alpha", path, Some(&json!({}))).await.expect("alpha answers");
-    assert_eq!(post("/v1/hosts/beta/stop").await, json!({ "message": "host beta is stopped" }));
+    let post = async |path: &str| {
+        cluster
+            .admin("alpha", path, Some(&json!({})))
+            .await
+            .expect("alpha answers")
+    };
+    assert_eq!(
+        post("/v1/hosts/beta/stop").await,
+        json!({ "message": "host beta is stopped" })
+    );
     cluster.until_state("beta", "stopped").await;
     assert!(cluster.checkout("beta", &good_order()).await.is_none());
     post("/v1/hosts/beta/start").await;
     cluster.until_state("beta", "running").await;
     assert!(cluster.checkout("beta", &good_order()).await.is_some());
     let unknown = post("/v1/hosts/omega/stop").await;
-    assert_eq!(unknown["error"]["message"], "no host omega; there are alpha, beta");
+    assert_eq!(
+        unknown["error"]["message"],
+        "no host omega; there are alpha, beta"
+    );
     cluster.terminate().await;
 }
 
 #[tokio::test]
 async fn a_drain_lets_calls_under_way_finish() {
     let sections = shop()
-        + &format!("\n[service.hostile]\nwasm = \"{}\"\n", crate::paths::guest("fixture-hostile").display());
+        + &format!(
+            "\n[service.hostile]\nwasm = \"{}\"\n",
+            crate::paths::guest("fixture-hostile").display()
+        );
     let cluster = Cluster::start(&["alpha"], &sections, &[]).await;
     let os = cluster.os.clone();
     let admin = cluster.host("alpha").admin;
     let nap = tokio::spawn(async move {
         let body = json!({ "function": "hostile.nap", "arguments": ["700"] });
-        bookshop_host::admin::client::request(&os, admin, "/v1/call", Some(&body), Duration::from_secs(20)).await
+        bookshop_host::admin::client::request(
+            &os,
+            admin,
+            "/v1/call",
+            Some(&body),
+            Duration::from_secs(20),
+        )
+        .await
     });
     until("the nap has begun", async || {
-        let running = cluster.admin("alpha", "/v1/status?scope=host", None).await?;
+        let running = cluster
+            .admin("alpha", "/v1/status?scope=host", None)
+            .await?;
         let services = running["services"].as_array()?;
-        services.iter().find(|service| service["name"] == "hostile" && service["running"] == 1).map(|_| ())
+        services
+            .iter()
+            .find(|service| service["name"] == "hostile" && service["running"] == 1)
+            .map(|_| ())
     })
     .await;
     let started = Instant::now();
     let ended = cluster.terminate().await;
     assert!(ended.status.success(), "{}", ended.lines.join("\n"));
-    assert!(!ended.lines.iter().any(|line| line.contains("cut off")), "{}", ended.lines.join("\n"));
+    assert!(
+        !ended.lines.iter().any(|line| line.contains("cut off")),
+        "{}",
+        ended.lines.join("\n")
+    );
     println!("drained in {} ms", started.elapsed().as_millis());
-    let (status, answer) = nap.await.expect("the caller ends").expect("the call is answered");
+    let (status, answer) = nap
+        .await
+        .expect("the caller ends")
+        .expect("the call is answered");
     assert!(status.is_success(), "{answer}");
 }
 
@@ -112,7 +164,10 @@ async fn a_second_run_of_the_same_file_says_what_is_in_use_and_harms_nobody() {
     let ended = second.ended().await;
     assert!(!ended.status.success());
     let said = ended.lines.join("\n");
-    assert!(said.contains("is in use by another process") && said.contains("--data"), "{said}");
+    assert!(
+        said.contains("is in use by another process") && said.contains("--data"),
+        "{said}"
+    );
     assert!(first.checkout("alpha", &good_order()).await.is_some());
     first.terminate().await;
 }
@@ -127,7 +182,10 @@ async fn a_second_start_compiles_nothing() {
     first.terminate().await;
     let started = Instant::now();
     let second = Cluster::spawn(&file, addresses, &[]);
-    until("a checkout is answered", async || second.checkout("alpha", &good_order()).await).await;
+    until("a checkout is answered", async || {
+        second.checkout("alpha", &good_order()).await
+    })
+    .await;
     let took = started.elapsed();
     println!("second start to first checkout: {} ms", took.as_millis());
     let said = second.terminate().await.lines.join("\n");

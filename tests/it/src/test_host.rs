@@ -64,7 +64,9 @@ pub fn service(name: &str, wasm: &Path, more: &str) -> String {
 impl TestHost {
     /// Starts a host with these sections.
     pub async fn start(services: &str) -> Self {
-        Self::try_start(&paths::unique("host"), services).await.expect("the host starts")
+        Self::try_start(&paths::unique("host"), services)
+            .await
+            .expect("the host starts")
     }
 
     /// Starts a host that may fail to.
@@ -74,48 +76,105 @@ impl TestHost {
 
     /// Starts a host of a whole cluster file, which may fail.
     pub async fn try_start_file(name: &str, file: &str) -> Result<Self, StartError> {
-        let config = Config::parse(Path::new("test.toml"), file).expect("the configuration is right");
+        let config =
+            Config::parse(Path::new("test.toml"), file).expect("the configuration is right");
         let os = Os::real();
-        let options = host::Options { config: Arc::new(config), name: name.to_owned(), program: paths::program(), parent: Parent::none(), os: os.clone() };
-        Ok(Self { host: host::start(options).await?, os })
+        let options = host::Options {
+            config: Arc::new(config),
+            name: name.to_owned(),
+            program: paths::program(),
+            parent: Parent::none(),
+            os: os.clone(),
+        };
+        Ok(Self {
+            host: host::start(options).await?,
+            os,
+        })
     }
 
     /// One request to the admin interface.
     pub async fn admin(&self, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let (status, value) = client::request(&self.os, self.host.admin, path, body, PATIENCE).await.expect("the admin interface answers");
+        let (status, value) = client::request(&self.os, self.host.admin, path, body, PATIENCE)
+            .await
+            .expect("the admin interface answers");
         if status.is_success() {
             return Ok(value);
         }
-        let text = |key: &str| value["error"][key].as_str().expect("errors have a code and a message").to_owned();
-        Err(Failure { code: text("code"), message: text("message") })
+        let text = |key: &str| {
+            value["error"][key]
+                .as_str()
+                .expect("errors have a code and a message")
+                .to_owned()
+        };
+        Err(Failure {
+            code: text("code"),
+            message: text("message"),
+        })
     }
 
     /// Calls a function with arguments as WAVE text.
     pub async fn call(&self, function: &str, arguments: &[&str]) -> Called {
-        let answer = self.admin("/v1/call", Some(&json!({ "function": function, "arguments": arguments }))).await?;
+        let answer = self
+            .admin(
+                "/v1/call",
+                Some(&json!({ "function": function, "arguments": arguments })),
+            )
+            .await?;
         let results = answer["results"].as_array().expect("results are a list");
-        Ok(results.iter().map(|result| result["wave"].as_str().expect("results are text").to_owned()).collect())
+        Ok(results
+            .iter()
+            .map(|result| {
+                result["wave"]
+                    .as_str()
+                    .expect("results are text")
+                    .to_owned()
+            })
+            .collect())
     }
 
     /// What `status` says of a service.
     pub async fn service(&self, name: &str) -> Value {
-        let status = self.admin("/v1/status", None).await.expect("status answers");
+        let status = self
+            .admin("/v1/status", None)
+            .await
+            .expect("status answers");
         let services = status["services"].as_array().expect("services are a list");
-        services.iter().find(|service| service["name"] == name).expect("the service is configured").clone()
+        services
+            .iter()
+            .find(|service| service["name"] == name)
+            .expect("the service is configured")
+            .clone()
     }
 
     /// Lines of the log of a service.
     pub async fn log(&self, service: &str) -> Vec<String> {
-        let log = self.admin(&format!("/v1/logs?service={service}"), None).await.expect("the log answers");
+        let log = self
+            .admin(&format!("/v1/logs?service={service}"), None)
+            .await
+            .expect("the log answers");
         let lines = log["lines"].as_array().expect("lines are a list");
-        lines.iter().map(|line| line["message"].as_str().expect("lines have a message").to_owned()).collect()
+        lines
+            .iter()
+            .map(|line| {
+                line["message"]
+                    .as_str()
+                    .expect("lines have a message")
+                    .to_owned()
+            })
+            .collect()
     }
 
     /// Calls of a service that run, and that wait, on this host.
     pub async fn under_way(&self, service: &str) -> (u64, u64) {
-        let status = self.admin("/v1/status?scope=host", None).await.expect("status answers");
+        let status = self
+            .admin("/v1/status?scope=host", None)
+            .await
+            .expect("status answers");
         let services = status["services"].as_array().expect("services are a list");
-        let service = services.iter().find(|part| part["name"] == service).expect("the service is configured");
+        let service = services
+            .iter()
+            .find(|part| part["name"] == service)
+            .expect("the service is configured");
         let count = |key: &str| service[key].as_u64().expect("a count");
         (count("running"), count("waiting"))
     }
@@ -123,36 +182,62 @@ impl TestHost {
     /// Waits until so many calls of a service run and so many wait.
     pub async fn until_under_way(&self, service: &str, running: u64, waiting: u64) {
         let what = format!("{running} calls of {service} run and {waiting} wait");
-        until(&what, async || (self.under_way(service).await == (running, waiting)).then_some(())).await;
+        until(&what, async || {
+            (self.under_way(service).await == (running, waiting)).then_some(())
+        })
+        .await;
     }
 
     /// Waits until a service is in a state; returns what `status` says of it.
     pub async fn until_state(&self, service: &str, state: &str) -> Value {
         let what = format!("{service} is {state}");
-        until(&what, async || Some(self.service(service).await).filter(|found| found["state"] == state)).await
+        until(&what, async || {
+            Some(self.service(service).await).filter(|found| found["state"] == state)
+        })
+        .await
     }
 
     /// A connection to the HTTP side.
     pub async fn connect(&self) -> TcpStream {
-        self.os.network.connect(self.host.http).await.expect("the host listens")
+        self.os
+            .network
+            .connect(self.host.http)
+            .await
+            .expect("the host listens")
     }
 
-    /// Sends these bytes to the HTTP side and reads until the host closes.
-    pub async fn send(&self, request: &[u8]) -> Reply {
+    /// Sends these bytes to the HTTP side and reads until the host closes. A reset is a close.
+    pub async fn send_raw(&self, request: &[u8]) -> String {
         let mut stream = self.connect().await;
         stream.write_all(request).await.expect("the host reads");
-        Reply::read(&mut stream).await
+        read_raw(&mut stream).await
+    }
+
+    /// Sends these bytes to the HTTP side and reads the answer.
+    pub async fn send(&self, request: &[u8]) -> Reply {
+        Reply::parse(&self.send_raw(request).await)
     }
 
     /// `GET` of a path.
     pub async fn get(&self, path: &str) -> Reply {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").as_bytes()).await
+        self.send(
+            format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").as_bytes(),
+        )
+        .await
     }
 
     /// Drains and stops.
     pub async fn stop(self) {
         assert_eq!(self.host.stop().await, 0, "no call was cut off");
     }
+}
+
+async fn read_raw(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
+    // What came before a reset is what counts.
+    let _ = read.expect("the host answers in time");
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// An HTTP answer as it came over the wire.
@@ -165,32 +250,55 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Reads until the host closes. A reset after the answer is a close.
+    /// Reads until the host closes.
     pub async fn read(stream: &mut TcpStream) -> Self {
-        let mut bytes = Vec::new();
-        let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
-        // What came before a reset is what counts.
-        let _ = read.expect("the host answers in time");
-        let text = String::from_utf8_lossy(&bytes);
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {text:?}"));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        Self { status: status.expect("a status line"), head: head.to_ascii_lowercase(), body: body.to_owned() }
+        Self::parse(&read_raw(stream).await)
+    }
+
+    #[track_caller]
+    fn parse(text: &str) -> Self {
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("no HTTP answer: {text:?}"));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        Self {
+            status: status.expect("a status line"),
+            head: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
     }
 
     /// Code and message of an error.
     #[track_caller]
     pub fn error(&self) -> (String, String) {
-        assert!(self.head.contains("content-type: application/json"), "{self:?}");
-        let value: Value = serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"));
-        let text = |key: &str| value["error"][key].as_str().expect("errors have a code and a message").to_owned();
+        assert!(
+            self.head.contains("content-type: application/json"),
+            "{self:?}"
+        );
+        let value: Value =
+            serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        let text = |key: &str| {
+            value["error"][key]
+                .as_str()
+                .expect("errors have a code and a message")
+                .to_owned()
+        };
         (text("code"), text("message"))
     }
 }
 
 /// A file with the component of a text file under tests/fixtures.
 pub fn text_guest(name: &str) -> PathBuf {
-    let text = paths::repository().join("tests/fixtures").join(format!("{name}.wat"));
-    written(&format!("{name}.wasm"), &wat::parse_file(&text).expect("the fixture is valid"))
+    let text = paths::repository()
+        .join("tests/fixtures")
+        .join(format!("{name}.wat"));
+    written(
+        &format!("{name}.wasm"),
+        &wat::parse_file(&text).expect("the fixture is valid"),
+    )
 }
 
 /// A file of this test's own with these bytes.

@@ -16,13 +16,25 @@ struct Step {
 
 /// Commands of the ```sh blocks between the tour's heading and the next one.
 fn steps(readme: &str) -> Vec<Step> {
-    let tour = readme.split("## A five-minute tour").nth(1).expect("the README has a tour");
+    let tour = readme
+        .split("## A five-minute tour")
+        .nth(1)
+        .expect("the README has a tour");
     let tour = tour.split("\n## ").next().expect("the tour ends");
-    let blocks = tour.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
+    let blocks = tour
+        .split("```sh\n")
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap_or_default());
     let lines = blocks.flat_map(str::lines).filter(|line| !line.is_empty());
     let step = |line: &str| match line.split_once("  # → ") {
-        Some((command, expected)) => Step { command: command.to_owned(), expected: Some(expected.to_owned()) },
-        None => Step { command: line.to_owned(), expected: None },
+        Some((command, expected)) => Step {
+            command: command.to_owned(),
+            expected: Some(expected.to_owned()),
+        },
+        None => Step {
+            command: line.to_owned(),
+            expected: None,
+        },
     };
     lines.map(step).collect()
 }
@@ -48,18 +60,38 @@ async fn every_command_of_the_tour_does_what_the_readme_says() {
         .spawn()
         .expect("the program starts");
     let shell = async |command: &str| {
-        let output = Command::new("bash").args(["-c", command]).current_dir(&root).env("PATH", &path).output();
-        let output = tokio::time::timeout(Duration::from_secs(60), output).await.expect("it ends");
+        let output = Command::new("bash")
+            .args(["-c", command])
+            .current_dir(&root)
+            .env("PATH", &path)
+            .output();
+        let output = tokio::time::timeout(Duration::from_secs(60), output)
+            .await
+            .expect("it ends");
         output.expect("bash is a program")
     };
-    until("the bookshop is up", async || shell("curl -sf localhost:8080/ localhost:8081/ localhost:8082/").await.status.success().then_some(())).await;
+    until("the bookshop is up", async || {
+        shell("curl -sf localhost:8080/ localhost:8081/ localhost:8082/")
+            .await
+            .status
+            .success()
+            .then_some(())
+    })
+    .await;
     for step in steps {
-        let command = step.command.replace("target/wasm32-wasip2", &paths::target().join("wasm32-wasip2").display().to_string());
+        let command = step.command.replace(
+            "target/wasm32-wasip2",
+            &paths::target().join("wasm32-wasip2").display().to_string(),
+        );
         let output = shell(&command).await;
-        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let said =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command}\n{said}");
         if let Some(expected) = &step.expected {
-            assert!(said.contains(expected), "{command}\nhas no {expected:?} in\n{said}");
+            assert!(
+                said.contains(expected),
+                "{command}\nhas no {expected:?} in\n{said}"
+            );
         }
     }
     crate::cluster::kill(host.id().expect("it runs"), "TERM").await;

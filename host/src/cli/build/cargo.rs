@@ -1,4 +1,4 @@
-//! One run of cargo for all packages that are stale.
+//! Runs of cargo, one for each package that is stale.
 
 use crate::cli::build::BuildError;
 use crate::cli::progress::Progress;
@@ -13,25 +13,29 @@ const TARGET: &str = "wasm32-wasip2";
 /// The profile of the workspace that ships.
 const PROFILE: &str = "component";
 
-/// Builds `packages` of `workspace` into the folder `target`. Whether all of them compiled: cargo has printed why not.
+/// Makes sure that `workspace` can be built to WebAssembly.
 ///
 /// # Errors
-/// Cargo cannot be run, or its toolchain cannot compile to WebAssembly.
-pub async fn build(
-    workspace: &Path,
-    target: &Path,
-    packages: &[&str],
-    os: &Os,
-    progress: &dyn Progress,
-) -> Result<bool, BuildError> {
+/// There is no workspace, or its toolchain cannot compile to WebAssembly.
+pub async fn prepare(workspace: &Path, os: &Os, progress: &dyn Progress) -> Result<(), BuildError> {
     if os.disk.modified(&workspace.join("Cargo.toml")).is_err() {
         return Err(BuildError::NoWorkspace {
             folder: workspace.to_owned(),
         });
     }
-    ensure_target(workspace, os.disk.as_ref(), progress).await?;
+    ensure_target(workspace, os.disk.as_ref(), progress).await
+}
+
+/// Builds `package` of `workspace` into the folder `target`. Whether it compiled: cargo has printed why not.
+///
+/// One package at a time: cargo joins the features that several packages want of a dependency, so a component's bytes,
+/// and with them its digest, would depend on what else was stale.
+///
+/// # Errors
+/// Cargo cannot be run.
+pub async fn build(workspace: &Path, target: &Path, package: &str) -> Result<bool, BuildError> {
     let program =
-        cargo(workspace, target, packages).map_err(|source| BuildError::Cargo { source })?;
+        cargo(workspace, target, package).map_err(|source| BuildError::Cargo { source })?;
     let status = program
         .run_attached()
         .await
@@ -39,37 +43,20 @@ pub async fn build(
     Ok(status.success())
 }
 
-/// Whether `package` is as it should be, after a run for several of which one failed. Prints nothing: that run has.
-///
-/// # Errors
-/// Cargo cannot be run.
-pub async fn is_built(workspace: &Path, target: &Path, package: &str) -> Result<bool, BuildError> {
-    let program =
-        cargo(workspace, target, &[package]).map_err(|source| BuildError::Cargo { source })?;
-    let (status, _) = program
-        .run()
-        .await
-        .map_err(|source| BuildError::Cargo { source })?;
-    Ok(status.success())
-}
-
-fn cargo(workspace: &Path, target: &Path, packages: &[&str]) -> io::Result<Program> {
+fn cargo(workspace: &Path, target: &Path, package: &str) -> io::Result<Program> {
     let mut arguments: Vec<OsString> = [
         "build",
         "--target",
         TARGET,
         "--profile",
         PROFILE,
-        "--keep-going",
         "--target-dir",
     ]
     .map(OsString::from)
     .into();
     // Cargo runs in another folder, where a relative path would mean something else.
     arguments.push(std::path::absolute(target)?.into());
-    for package in packages {
-        arguments.extend(["-p".into(), (*package).into()]);
-    }
+    arguments.extend(["-p".into(), package.into()]);
     // Set by a cargo that runs this program; the one on the path may be of another toolchain.
     let cargo = process::variable("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     Ok(Program {

@@ -14,7 +14,7 @@ use crate::os::process;
 use crate::os::{Os, console};
 use crate::supervisor::chain;
 use clap::Args;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -85,7 +85,11 @@ pub async fn prepare(config: &Config, os: &Os) -> Result<(), BuildError> {
 /// Why the component of `service` has to be built before it is what its sources say; `None` if it is that, or is made elsewhere.
 pub fn staleness(config: &Config, service: &ServiceConfig, os: &Os) -> Option<Reason> {
     service.build.as_ref()?;
-    stale::reason(os.disk.as_ref(), &service.wasm_path(&target(config)), &config.workspace())
+    stale::reason(
+        os.disk.as_ref(),
+        &service.wasm_path(&target(config)),
+        &config.workspace(),
+    )
 }
 
 /// Where cargo builds the workspace of `config`.
@@ -175,19 +179,18 @@ async fn wasm(
         services.len(),
         reasons.join("\n")
     ));
+    cargo::prepare(&workspace, os, progress).await?;
     // Two services may run the same package.
-    let packages: Vec<&str> = stale
-        .iter()
-        .map(|(_, package, _)| *package)
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
-    // What is edited while cargo runs is newer than this, and so stale again.
-    let started = os.clock.wall();
-    let is_complete = cargo::build(&workspace, target, &packages, os, progress).await?;
+    let mut outcomes: BTreeMap<&str, bool> = BTreeMap::new();
     for (service, package, reason) in stale {
         let (wasm, name) = (service.wasm_path(target), service.name.to_string());
-        let is_built = is_complete || cargo::is_built(&workspace, target, package).await?;
+        // What is edited while cargo runs is newer than this, and so stale again.
+        let started = os.clock.wall();
+        let is_built = match outcomes.get(package) {
+            Some(is_built) => *is_built,
+            None => cargo::build(&workspace, target, package).await?,
+        };
+        outcomes.insert(package, is_built);
         match stale::reason(disk, &wasm, &workspace) {
             _ if !is_built => report.unbuilt.push(name),
             None => report.built.push((name, reason)),

@@ -37,7 +37,10 @@ fn check(file: &str, component: &str, expected: Expect) {
 
 #[test]
 fn a_component_is_taken_apart() {
-    check("target/book_offers.wasm", SHOP, expect![[r#"
+    check(
+        "target/book_offers.wasm",
+        SHOP,
+        expect![[r#"
         book_offers.wasm
           kind    service
 
@@ -80,12 +83,16 @@ fn a_component_is_taken_apart() {
             interface offers {
               now: func() -> u64;
             }
-          }"#]]);
+          }"#]],
+    );
 }
 
 #[test]
 fn a_component_without_interfaces_is_one_too() {
-    check("7.wasm", "(component)", expect![[r#"
+    check(
+        "7.wasm",
+        "(component)",
+        expect![[r#"
         7.wasm
           kind    service
 
@@ -103,7 +110,8 @@ fn a_component_without_interfaces_is_one_too() {
           package root:component;
 
           world root {
-          }"#]]);
+          }"#]],
+    );
 }
 
 #[test]

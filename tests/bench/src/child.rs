@@ -1,0 +1,86 @@
+//! Programs that a measurement starts: none outlives it, however it ends.
+
+use crate::Outcome;
+use bookshop_host::os::signal::StopSignals;
+use bookshop_host::os::task;
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
+use std::process::{Child, Command};
+use std::sync::{Mutex, PoisonError};
+
+/// Processes that are running now.
+static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// A program that is killed when this is dropped, if it has not ended by then.
+pub struct Owned(Child);
+
+impl Owned {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn(command: &mut Command) -> Outcome<Self> {
+        // Held over the start, so that no signal comes between it and the entry.
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = command.spawn().map_err(|error| {
+            format!("cannot start {}: {error}", command.get_program().display())
+        })?;
+        running.insert(Pid::from_child(&child).as_raw_nonzero().get());
+        Ok(Self(child))
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<String> {
+        let status = self.0.try_wait().ok().flatten()?;
+        Some(status.to_string())
+    }
+
+    /// Asks it to stop.
+    pub fn terminate(&self) {
+        // It may have ended a moment ago; then there is nobody to tell.
+        let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let pid = Pid::from_child(&self.0).as_raw_nonzero().get();
+        // Not an error if it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&pid);
+    }
+}
+
+/// From now on Ctrl-C and SIGTERM stop what runs before they end this process.
+///
+/// # Errors
+/// The operating system refuses a thread or the signals.
+pub fn stop_with_this_process() -> Outcome {
+    let runtime = task::runtime()?;
+    let mut signals = runtime.block_on(async { StopSignals::install() })?;
+    task::thread("signals", move || {
+        runtime.block_on(signals.next());
+        for pid in RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
+            if let Some(pid) = Pid::from_raw(*pid) {
+                // A cluster drains and ends by itself; the others end at once.
+                let _ = kill_process(pid, Signal::TERM);
+            }
+        }
+        std::process::exit(130);
+    })?;
+    Ok(())
+}
