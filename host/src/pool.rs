@@ -6,9 +6,9 @@
 use crate::call_error::CallError;
 use crate::config::InstanceMode;
 use crate::dispatch::{Dispatch, Invocation};
-use crate::instance::{HttpReply, Instance};
+use crate::instance::{CallReply, HttpReply, Instance};
 use crate::limits::{CpuMeter, Metered};
-use crate::payload::{Body, Payload};
+use crate::payload::Body;
 use crate::version::Version;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::Val;
@@ -37,7 +37,7 @@ impl Idle {
     }
 }
 
-/// Runs a call of a function to its end.
+/// Runs a call of a function to its end; the results leave earlier, through `reply`, which is taken then.
 ///
 /// # Errors
 /// [`CallError::NotFound`]: no such function. Others see [`Instance::call`].
@@ -45,8 +45,9 @@ pub async fn call(
     version: Arc<Version>,
     invocation: Invocation,
     arguments: Vec<Val>,
+    reply: &mut Option<CallReply>,
     dispatch: Arc<dyn Dispatch>,
-) -> Result<Payload, CallError> {
+) -> Result<(), CallError> {
     let Some(export) = version.exports.get(&*invocation.function) else {
         return Err(CallError::NotFound {
             service: version.service.name.to_string(),
@@ -56,9 +57,9 @@ pub async fn call(
     let (idle, meter) = checkout(&version);
     Metered::new(Arc::clone(&meter), async {
         let mut instance = ready(&version, idle, invocation, dispatch, meter).await?;
-        let results = instance.call(export, &arguments).await?;
+        instance.call(export, &arguments, reply).await?;
         checkin(&version, instance);
-        Ok(Payload::Values(results))
+        Ok(())
     })
     .await
 }

@@ -51,7 +51,10 @@ impl Scratch {
     /// No values; keys and values may take `bytes_max` in all.
     #[must_use]
     pub fn new(bytes_max: u64) -> Self {
-        Self { bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX), inner: Mutex::default() }
+        Self {
+            bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
+            inner: Mutex::default(),
+        }
     }
 
     /// The value of `key` at `now`, with its revision.
@@ -66,7 +69,14 @@ impl Scratch {
     ///
     /// # Errors
     /// See [`ScratchError`]; nothing was changed.
-    pub fn put_if(&self, now: Duration, key: &str, revision: Option<u64>, bytes: Vec<u8>, ttl: Duration) -> Result<u64, ScratchError> {
+    pub fn put_if(
+        &self,
+        now: Duration,
+        key: &str,
+        revision: Option<u64>,
+        bytes: Vec<u8>,
+        ttl: Duration,
+    ) -> Result<u64, ScratchError> {
         if key.len() > KEY_BYTES_MAX || key.len() + bytes.len() > self.bytes_max {
             return Err(ScratchError::TooLarge);
         }
@@ -74,7 +84,10 @@ impl Scratch {
         inner.expire(now, EXPIRED_PER_PUT);
         inner.check(now, key, revision)?;
         let added = ENTRY_BYTES + key.len() + bytes.len();
-        let replaced = inner.values.get(key).map_or(0, |value| ENTRY_BYTES + key.len() + value.bytes.len());
+        let replaced = inner
+            .values
+            .get(key)
+            .map_or(0, |value| ENTRY_BYTES + key.len() + value.bytes.len());
         if inner.bytes + added - replaced > self.bytes_max {
             // Before giving up, everything that has expired goes, however much it is.
             inner.expire(now, usize::MAX);
@@ -84,10 +97,21 @@ impl Scratch {
         }
         inner.remove(key);
         inner.last_revision += 1;
-        let (revision, expires, key) = (inner.last_revision, now.saturating_add(ttl), Arc::<str>::from(key));
+        let (revision, expires, key) = (
+            inner.last_revision,
+            now.saturating_add(ttl),
+            Arc::<str>::from(key),
+        );
         inner.bytes += added;
         inner.expiring.insert((expires, Arc::clone(&key)));
-        inner.values.insert(key, Value { bytes: bytes.into(), revision, expires });
+        inner.values.insert(
+            key,
+            Value {
+                bytes: bytes.into(),
+                revision,
+                expires,
+            },
+        );
         Ok(revision)
     }
 
@@ -109,8 +133,16 @@ impl Scratch {
 
 impl Inner {
     fn check(&self, now: Duration, key: &str, revision: Option<u64>) -> Result<(), ScratchError> {
-        let current = self.values.get(key).filter(|value| value.expires > now).map(|value| value.revision);
-        if current == revision { Ok(()) } else { Err(ScratchError::Conflict(current)) }
+        let current = self
+            .values
+            .get(key)
+            .filter(|value| value.expires > now)
+            .map(|value| value.revision);
+        if current == revision {
+            Ok(())
+        } else {
+            Err(ScratchError::Conflict(current))
+        }
     }
 
     fn expire(&mut self, now: Duration, count: usize) {
@@ -143,11 +175,21 @@ mod tests {
     #[test]
     fn a_value_changes_only_for_those_who_saw_its_latest_revision() {
         let scratch = Scratch::new(10_000);
-        let first = scratch.put_if(NOW, "order", None, vec![1], TTL).expect("there was none");
-        assert_eq!(scratch.put_if(NOW, "order", None, vec![2], TTL), Err(ScratchError::Conflict(Some(first))));
-        let second = scratch.put_if(NOW, "order", Some(first), vec![3], TTL).expect("nobody else changed it");
+        let first = scratch
+            .put_if(NOW, "order", None, vec![1], TTL)
+            .expect("there was none");
+        assert_eq!(
+            scratch.put_if(NOW, "order", None, vec![2], TTL),
+            Err(ScratchError::Conflict(Some(first)))
+        );
+        let second = scratch
+            .put_if(NOW, "order", Some(first), vec![3], TTL)
+            .expect("nobody else changed it");
         assert_eq!(scratch.get(NOW, "order"), Some((vec![3].into(), second)));
-        assert_eq!(scratch.delete_if(NOW, "order", first), Err(ScratchError::Conflict(Some(second))));
+        assert_eq!(
+            scratch.delete_if(NOW, "order", first),
+            Err(ScratchError::Conflict(Some(second)))
+        );
         assert_eq!(scratch.delete_if(NOW, "order", second), Ok(()));
         assert_eq!(scratch.get(NOW, "order"), None);
         assert_eq!(scratch.lock().bytes, 0);
@@ -157,19 +199,32 @@ mod tests {
     fn an_expired_value_is_gone_and_makes_room() {
         let scratch = Scratch::new(400);
         for key in ["a", "b"] {
-            scratch.put_if(NOW, key, None, vec![0; 30], TTL).expect("room");
+            scratch
+                .put_if(NOW, key, None, vec![0; 30], TTL)
+                .expect("room");
         }
-        assert_eq!(scratch.put_if(NOW, "c", None, vec![0; 30], TTL), Err(ScratchError::Full));
+        assert_eq!(
+            scratch.put_if(NOW, "c", None, vec![0; 30], TTL),
+            Err(ScratchError::Full)
+        );
         let later = NOW + TTL;
         assert_eq!(scratch.get(later, "a"), None);
-        scratch.put_if(later, "c", None, vec![0; 30], TTL).expect("the others expired");
+        scratch
+            .put_if(later, "c", None, vec![0; 30], TTL)
+            .expect("the others expired");
         assert_eq!(scratch.lock().values.len(), 1);
     }
 
     #[test]
     fn what_could_never_fit_is_refused() {
         let scratch = Scratch::new(400);
-        assert_eq!(scratch.put_if(NOW, "a", None, vec![0; 500], TTL), Err(ScratchError::TooLarge));
-        assert_eq!(scratch.put_if(NOW, &"k".repeat(257), None, vec![], TTL), Err(ScratchError::TooLarge));
+        assert_eq!(
+            scratch.put_if(NOW, "a", None, vec![0; 500], TTL),
+            Err(ScratchError::TooLarge)
+        );
+        assert_eq!(
+            scratch.put_if(NOW, &"k".repeat(257), None, vec![], TTL),
+            Err(ScratchError::TooLarge)
+        );
     }
 }

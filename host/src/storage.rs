@@ -36,13 +36,21 @@ impl Storage {
     /// No keys; keys and values may take `bytes_max` in all.
     #[must_use]
     pub fn new(bytes_max: u64) -> Self {
-        Self { committed: Arc::default(), bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX) }
+        Self {
+            committed: Arc::default(),
+            bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
+        }
     }
 
     /// Waits until no other call works on the keys, and begins to.
     pub async fn begin(&self) -> Transaction {
         let committed = Arc::clone(&self.committed).lock_owned().await;
-        Transaction { bytes: committed.bytes, bytes_max: self.bytes_max, committed, writes: BTreeMap::new() }
+        Transaction {
+            bytes: committed.bytes,
+            bytes_max: self.bytes_max,
+            committed,
+            writes: BTreeMap::new(),
+        }
     }
 }
 
@@ -82,7 +90,9 @@ impl Transaction {
 
     /// Deletes `key`; whether there was a value.
     pub fn delete(&mut self, key: Bytes) -> bool {
-        let Some(old) = self.get(&key) else { return false };
+        let Some(old) = self.get(&key) else {
+            return false;
+        };
         self.bytes -= size(&key, &old);
         self.writes.insert(key, None);
         true
@@ -90,18 +100,42 @@ impl Transaction {
 
     /// The first `limit` keys from `low` up to, but not including, `high`, with their values; the last ones, downwards, if `reverse`.
     #[must_use]
-    pub fn scan(&self, low: &[u8], high: Option<&[u8]>, limit: usize, reverse: bool) -> Vec<(Bytes, Bytes)> {
+    pub fn scan(
+        &self,
+        low: &[u8],
+        high: Option<&[u8]>,
+        limit: usize,
+        reverse: bool,
+    ) -> Vec<(Bytes, Bytes)> {
         if high.is_some_and(|high| high <= low) {
             return Vec::new();
         }
-        let range = (Bound::Included(low), high.map_or(Bound::Unbounded, Bound::Excluded));
-        let committed = self.committed.values.range::<[u8], _>(range).map(|(key, value)| (key, Some(value)));
-        let written = self.writes.range::<[u8], _>(range).map(|(key, value)| (key, value.as_ref()));
-        let pair = |(key, value): (&Bytes, Option<&Bytes>)| value.map(|value| (key.clone(), value.clone()));
+        let range = (
+            Bound::Included(low),
+            high.map_or(Bound::Unbounded, Bound::Excluded),
+        );
+        let committed = self
+            .committed
+            .values
+            .range::<[u8], _>(range)
+            .map(|(key, value)| (key, Some(value)));
+        let written = self
+            .writes
+            .range::<[u8], _>(range)
+            .map(|(key, value)| (key, value.as_ref()));
+        let pair = |(key, value): (&Bytes, Option<&Bytes>)| {
+            value.map(|value| (key.clone(), value.clone()))
+        };
         if reverse {
-            merge(committed.rev(), written.rev(), |a, b| a > b).filter_map(pair).take(limit).collect()
+            merge(committed.rev(), written.rev(), |a, b| a > b)
+                .filter_map(pair)
+                .take(limit)
+                .collect()
         } else {
-            merge(committed, written, |a, b| a < b).filter_map(pair).take(limit).collect()
+            merge(committed, written, |a, b| a < b)
+                .filter_map(pair)
+                .take(limit)
+                .collect()
         }
     }
 
@@ -150,15 +184,27 @@ mod tests {
     async fn written(storage: &Storage, pairs: &[(&str, &str)]) {
         let mut transaction = storage.begin().await;
         for (key, value) in pairs {
-            transaction.set((*key).into(), (*value).into()).expect("room");
+            transaction
+                .set((*key).into(), (*value).into())
+                .expect("room");
         }
         transaction.commit();
     }
 
-    fn scan(transaction: &Transaction, low: &str, high: Option<&str>, limit: usize, reverse: bool) -> String {
+    fn scan(
+        transaction: &Transaction,
+        low: &str,
+        high: Option<&str>,
+        limit: usize,
+        reverse: bool,
+    ) -> String {
         let pairs = transaction.scan(low.as_bytes(), high.map(str::as_bytes), limit, reverse);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        pairs.into_iter().map(|(key, value)| format!("{}={}", text(key), text(value))).collect::<Vec<_>>().join(" ")
+        pairs
+            .into_iter()
+            .map(|(key, value)| format!("{}={}", text(key), text(value)))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[tokio::test]
@@ -198,8 +244,13 @@ mod tests {
         drop(transaction);
         let mut transaction = storage.begin().await;
         transaction.delete("a".into());
-        transaction.set("c".into(), vec![0; 50]).expect("the place of a");
+        transaction
+            .set("c".into(), vec![0; 50])
+            .expect("the place of a");
         transaction.commit();
-        assert_eq!(storage.begin().await.bytes, size(b"b", b"2") + size(b"c", &[0; 50]));
+        assert_eq!(
+            storage.begin().await.bytes,
+            size(b"b", b"2") + size(b"c", &[0; 50])
+        );
     }
 }

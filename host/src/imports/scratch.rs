@@ -43,8 +43,14 @@ impl scratch::Host for CallState {
         value: Vec<u8>,
         ttl_ms: u64,
     ) -> Result<u64, scratch::ScratchError> {
-        let (now, ttl) = (self.service.os.clock.monotonic(), Duration::from_millis(ttl_ms));
-        Ok(self.service.scratch.put_if(now, &key, revision, value, ttl)?)
+        let (now, ttl) = (
+            self.service.os.clock.monotonic(),
+            Duration::from_millis(ttl_ms),
+        );
+        Ok(self
+            .service
+            .scratch
+            .put_if(now, &key, revision, value, ttl)?)
     }
 
     fn delete_if(&mut self, key: String, revision: u64) -> Result<(), scratch::ScratchError> {
