@@ -1,6 +1,7 @@
 //! S2 under criterion: compares each number with its own last run, where `bench hop` compares both sides within one run.
 
-use bench::in_process::{Callee, Callees, InProcess};
+use bench::callees::{Callee, Callees};
+use bench::in_process::InProcess;
 use bench::{Outcome, paths};
 use criterion::Criterion;
 use std::time::Instant;

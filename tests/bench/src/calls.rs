@@ -1,7 +1,8 @@
 //! Calls per second in one process, saturated: every core runs its own runtime, as the host's serving threads do.
 
+use crate::callees::{Callee, Callees};
 use crate::hop::microseconds;
-use crate::in_process::{Callee, Callees, InProcess};
+use crate::in_process::InProcess;
 use crate::report::{Report, Row, grouped};
 use crate::scale::Scale;
 use crate::statistics::Samples;
@@ -46,10 +47,10 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
             &callees.checkout_pooled,
         ),
     ] {
-        for in_flight in IN_FLIGHT {
+        for &in_flight in in_flight(callee) {
             run(callee, threads, in_flight, scale.warm_up)?;
             let mut rounds = (0..scale.rounds)
-                .map(|_| run(callee, threads, in_flight, scale.run))
+                .map(|_| run(callee, threads, in_flight, scale.in_process_run))
                 .collect::<Outcome<Vec<_>>>()?;
             rounds.sort_by_key(|round| round.latencies.count());
             let (low, high) = (rounds[0].rate(), rounds[rounds.len() - 1].rate());
@@ -70,6 +71,14 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
     }
     runtime.block_on(host.stop());
     Ok(())
+}
+
+/// The engine alone never waits for anything, so its calls run one after the other however many are asked for.
+fn in_flight(callee: &Callee) -> &'static [usize] {
+    match callee {
+        Callee::Host(_) => &IN_FLIGHT,
+        Callee::BareFresh(..) | Callee::BareReused(..) => &IN_FLIGHT[..1],
+    }
 }
 
 struct Round {

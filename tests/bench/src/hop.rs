@@ -1,7 +1,8 @@
 //! S2: what one call adds, measured in pairs that take turns, so that the machine's moods meet both sides.
 
 use crate::Outcome;
-use crate::in_process::{Callee, Callees, InProcess};
+use crate::callees::{Callee, Callees};
+use crate::in_process::InProcess;
 use crate::report::{Report, Row};
 use crate::scale::Scale;
 use crate::statistics::Samples;

@@ -4,6 +4,7 @@
 //! under criterion, which compares with its own last run. Nothing here is part of the host.
 
 pub mod bare;
+pub mod callees;
 pub mod calls;
 pub mod checkout;
 pub mod child;

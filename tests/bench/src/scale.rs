@@ -6,8 +6,10 @@ use std::time::Duration;
 /// Durations and counts of all measurements.
 #[derive(Debug, Clone)]
 pub struct Scale {
-    /// Of one run under load.
+    /// Of one run under load over HTTP.
     pub run: Duration,
+    /// Of one run under load in one process, where there is nothing but calls to settle.
+    pub in_process_run: Duration,
     /// Of the load before it, which is not counted.
     pub warm_up: Duration,
     /// Runs under load, of which the one with the median rate is shown.
@@ -32,6 +34,7 @@ impl Scale {
     pub fn full(program: PathBuf) -> Self {
         Self {
             run: Duration::from_secs(10),
+            in_process_run: Duration::from_secs(3),
             warm_up: Duration::from_secs(2),
             rounds: 3,
             paired_rounds: 100,
@@ -43,11 +46,12 @@ impl Scale {
         }
     }
 
-    /// Enough to see that everything works, in about a minute; the numbers mean little.
+    /// Enough to see that everything works, in about two minutes; the numbers mean little.
     #[must_use]
     pub fn quick(program: PathBuf) -> Self {
         Self {
             run: Duration::from_secs(1),
+            in_process_run: Duration::from_secs(1),
             warm_up: Duration::from_secs(1),
             rounds: 1,
             paired_rounds: 10,
