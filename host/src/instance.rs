@@ -8,6 +8,7 @@ use crate::imports::service::FailedCall;
 use crate::limits::{CpuExceeded, CpuMeter, MemoryMeter};
 use crate::os::task;
 use crate::payload::{Body, values_bytes};
+use crate::storage::{CommitError, Transaction};
 use crate::version::{Export, Version};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -23,6 +24,17 @@ const YIELD_TICKS: u64 = 1;
 const VALUE_BYTES_PER_GUEST_BYTE: usize = size_of::<Val>();
 /// Room for field names and the like, which count too, so that small limits still let small records through.
 const VALUE_BYTES_BASE: usize = 1 << 20;
+
+/// Why a call of a function has no results.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Another call changed what this one read from storage. It had no effect and is to run again.
+    #[error("another call changed what this one read")]
+    Conflict,
+    /// The call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
 
 /// How results leave a function: possibly before it is done.
 pub type CallReply = oneshot::Sender<Vec<Val>>;
@@ -129,24 +141,27 @@ impl Instance {
         export: &Export,
         arguments: &[Val],
         reply: &mut Option<CallReply>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), Failure> {
         let instance = match &self.callable {
             Callable::Functions(instance) => *instance,
             Callable::Http(_) => {
                 return Err(self
-                    .incompatible("it serves HTTP; its other functions cannot be called".into()));
+                    .incompatible("it serves HTTP; its other functions cannot be called".into())
+                    .into());
             }
         };
         let limits = &self.store.data().service.config.limits;
         let bytes = values_bytes(arguments) as u64;
         if bytes > limits.arguments_bytes {
-            return Err(self.incompatible(format!(
-                "the arguments take {bytes} bytes, its limit is {}; raise limits.arguments",
-                limits.arguments_bytes
-            )));
+            return Err(self
+                .incompatible(format!(
+                    "the arguments take {bytes} bytes, its limit is {}; raise limits.arguments",
+                    limits.arguments_bytes
+                ))
+                .into());
         }
         let Some(function) = instance.get_func(&mut self.store, export.index) else {
-            return Err(self.incompatible("the function is gone".into()));
+            return Err(self.incompatible("the function is gone".into()).into());
         };
         let mut results = vec![Val::Bool(false); export.ty.results().len()];
         let called = if export.ty.async_() {
@@ -165,7 +180,12 @@ impl Instance {
                 .await
                 .and_then(|()| answer(self.store.data_mut(), results, reply))
         };
-        called.map_err(|error| explain(&error, self.store.data(), &self.meter))
+        called.map_err(|error| match error.downcast_ref::<CommitError>() {
+            Some(CommitError::Conflict) => Failure::Conflict,
+            Some(CommitError::Full(_)) | None => {
+                explain(&error, self.store.data(), &self.meter).into()
+            }
+        })
     }
 
     /// Hands an HTTP request to the guest. The answer leaves through `reply`, possibly long before this returns.
@@ -196,8 +216,11 @@ impl Instance {
             Err(error) => Err(error),
         };
         served.map_err(|error| explain(&error, self.store.data(), &self.meter))?;
-        commit(self.store.data_mut());
-        Ok(())
+        // The answer is on its way, so there is nobody to run the call again for.
+        commit(self.store.data_mut()).map_err(|error| CallError::Trapped {
+            service: self.store.data().service.name.to_string(),
+            message: error.to_string(),
+        })
     }
 
     fn incompatible(&self, message: String) -> CallError {
@@ -229,7 +252,7 @@ fn answer(
     if bytes > limit {
         return Err(ResultTooLarge { bytes, limit }.into());
     }
-    commit(state);
+    commit(state)?;
     if let Some(reply) = reply.take() {
         // A caller that has gone away is noticed by whoever owns this task.
         let _ = reply.send(results);
@@ -238,10 +261,9 @@ fn answer(
 }
 
 /// Makes what the call wrote to storage take effect. A call that failed never gets here.
-fn commit(state: &mut CallState) {
-    if let Some(transaction) = state.transaction.take() {
-        transaction.commit();
-    }
+fn commit(state: &mut CallState) -> Result<(), CommitError> {
+    let transaction = state.transaction.take();
+    transaction.map_or(Ok(()), Transaction::commit)
 }
 
 /// Puts what ended a guest into words. The engine's own words are for its developers.

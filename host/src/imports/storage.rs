@@ -14,7 +14,7 @@ mod generated {
         path: "../wit/platform",
         inline: "package host:storage; world imports { import bookshop:platform/storage@0.1.0; }",
         world: "host:storage/imports",
-        imports: { default: async | trappable },
+        imports: { default: trappable },
     });
 }
 use generated::bookshop::platform::storage;
@@ -28,30 +28,30 @@ const SCAN_MAX: usize = 10_000;
 struct NoStorage;
 
 impl CallState {
-    /// The call's work on the state, begun if it was not. Calls that use storage run one after another.
-    async fn transaction(&mut self) -> wasmtime::Result<&mut Transaction> {
+    /// The call's work on the state, begun if it was not.
+    fn transaction(&mut self) -> wasmtime::Result<&mut Transaction> {
         if self.transaction.is_none() {
             let storage = self.service.storage.as_ref().ok_or(NoStorage)?;
-            self.transaction = Some(storage.begin().await);
+            self.transaction = Some(storage.begin());
         }
         self.transaction.as_mut().ok_or_else(|| NoStorage.into())
     }
 }
 
 impl storage::Host for CallState {
-    async fn get(&mut self, key: Vec<u8>) -> wasmtime::Result<Option<Vec<u8>>> {
-        Ok(self.transaction().await?.get(&key))
+    fn get(&mut self, key: Vec<u8>) -> wasmtime::Result<Option<Vec<u8>>> {
+        Ok(self.transaction()?.get(&key))
     }
 
-    async fn set(&mut self, key: Vec<u8>, value: Vec<u8>) -> wasmtime::Result<()> {
-        Ok(self.transaction().await?.set(key, value)?)
+    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) -> wasmtime::Result<()> {
+        Ok(self.transaction()?.set(key, value)?)
     }
 
-    async fn delete(&mut self, key: Vec<u8>) -> wasmtime::Result<bool> {
-        Ok(self.transaction().await?.delete(key))
+    fn delete(&mut self, key: Vec<u8>) -> wasmtime::Result<bool> {
+        Ok(self.transaction()?.delete(key))
     }
 
-    async fn scan(
+    fn scan(
         &mut self,
         low: Vec<u8>,
         high: Option<Vec<u8>>,
@@ -59,7 +59,7 @@ impl storage::Host for CallState {
         reverse: bool,
     ) -> wasmtime::Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let limit = usize::try_from(limit).unwrap_or(SCAN_MAX).min(SCAN_MAX);
-        let transaction = self.transaction().await?;
+        let transaction = self.transaction()?;
         Ok(transaction.scan(&low, high.as_deref(), limit, reverse))
     }
 }
