@@ -40,7 +40,7 @@ pub use kind::Kind;
 pub use limits::Limits;
 pub use name::{ClusterName, HostName, InterfaceName, ServiceName};
 pub use reference::{Absent, KeyDoc, reference};
-pub use service::{Build, Http, InstanceMode, ServiceConfig};
+pub use service::{Build, Http, InstanceMode, ServiceConfig, StorageMode};
 
 use error::{Place, Report};
 use host::RawHost;

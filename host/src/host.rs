@@ -2,7 +2,7 @@
 
 use crate::admin;
 use crate::compile::Compiler;
-use crate::config::{Config, HostName};
+use crate::config::{Config, HostName, StorageMode};
 use crate::dispatch::{Dispatch, ServiceId};
 use crate::engine::{self, Allocation, Room, Ticker};
 use crate::http::{Front, Route, serve};
@@ -13,8 +13,10 @@ use crate::os::network::{Accepted, TcpListener};
 use crate::os::task::{self, Task};
 use crate::parent::Parent;
 use crate::router::Router;
+use crate::scratch::Scratch;
 use crate::service::Service;
 use crate::services::{Services, Slot, State};
+use crate::storage::Storage;
 use crate::supervisor::{self, Supervisor};
 use crate::telemetry::{Figures, Log, ServiceLog};
 use std::io;
@@ -363,6 +365,10 @@ fn slots(config: &Config, host: &HostName, log: &Log, os: &Os) -> Vec<Slot> {
             name,
             config: service.clone(),
             figures: Figures::default(),
+            scratch: Scratch::new(service.limits.scratch_bytes),
+            storage: service.storage.map(|mode| match mode {
+                StorageMode::Volatile => Storage::new(service.limits.storage_bytes),
+            }),
             os: os.clone(),
         };
         Slot::new(Arc::new(service), state)

@@ -8,10 +8,12 @@ use crate::imports::service::FailedCall;
 use crate::limits::{CpuExceeded, CpuMeter, MemoryMeter};
 use crate::os::task;
 use crate::payload::{Body, values_bytes};
+use crate::storage::{CommitError, Transaction};
 use crate::version::{Export, Version};
+use std::future::poll_fn;
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use wasmtime::component::{Instance as Instantiated, Val};
+use wasmtime::component::{Accessor, Instance as Instantiated, Val};
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
@@ -22,6 +24,20 @@ const YIELD_TICKS: u64 = 1;
 const VALUE_BYTES_PER_GUEST_BYTE: usize = size_of::<Val>();
 /// Room for field names and the like, which count too, so that small limits still let small records through.
 const VALUE_BYTES_BASE: usize = 1 << 20;
+
+/// Why a call of a function has no results.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Another call changed what this one read from storage. It had no effect and is to run again.
+    #[error("another call changed what this one read")]
+    Conflict,
+    /// The call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// How results leave a function: possibly before it is done.
+pub type CallReply = oneshot::Sender<Vec<Val>>;
 
 /// How an HTTP answer leaves the guest: before the call is over.
 pub type HttpReply = oneshot::Sender<Result<http::Response<Body>, ErrorCode>>;
@@ -104,6 +120,8 @@ impl Instance {
         state.envelope = envelope;
         state.dispatch = dispatch;
         state.children = 0;
+        state.transaction = None;
+        state.memory.is_exhausted = false;
         self.store.set_epoch_deadline(YIELD_TICKS);
     }
 
@@ -113,7 +131,8 @@ impl Instance {
         Arc::clone(&self.meter)
     }
 
-    /// Calls an exported function. After an error the instance must not be used again.
+    /// Calls an exported function and sends its results through `reply`, which is taken then. An `async` function may go on
+    /// after that; this returns when it is done. After an error the instance must not be used again.
     ///
     /// # Errors
     /// [`CallError::Incompatible`], [`CallError::Trapped`], and whatever a failed import of the guest came from.
@@ -121,40 +140,52 @@ impl Instance {
         &mut self,
         export: &Export,
         arguments: &[Val],
-    ) -> Result<Vec<Val>, CallError> {
+        reply: &mut Option<CallReply>,
+    ) -> Result<(), Failure> {
         let instance = match &self.callable {
             Callable::Functions(instance) => *instance,
             Callable::Http(_) => {
                 return Err(self
-                    .incompatible("it serves HTTP; its other functions cannot be called".into()));
+                    .incompatible("it serves HTTP; its other functions cannot be called".into())
+                    .into());
             }
         };
         let limits = &self.store.data().service.config.limits;
         let bytes = values_bytes(arguments) as u64;
         if bytes > limits.arguments_bytes {
-            return Err(self.incompatible(format!(
-                "the arguments take {bytes} bytes, its limit is {}; raise limits.arguments",
-                limits.arguments_bytes
-            )));
+            return Err(self
+                .incompatible(format!(
+                    "the arguments take {bytes} bytes, its limit is {}; raise limits.arguments",
+                    limits.arguments_bytes
+                ))
+                .into());
         }
-        let result_max = limits.result_bytes;
         let Some(function) = instance.get_func(&mut self.store, export.index) else {
-            return Err(self.incompatible("the function is gone".into()));
+            return Err(self.incompatible("the function is gone".into()).into());
         };
         let mut results = vec![Val::Bool(false); export.ty.results().len()];
-        if let Err(error) = function
-            .call_async(&mut self.store, arguments, &mut results)
-            .await
-        {
-            return Err(explain(&error, self.store.data(), &self.meter));
-        }
-        let bytes = values_bytes(&results) as u64;
-        if bytes > result_max {
-            return Err(self.incompatible(format!(
-                "its result takes {bytes} bytes, the limit is {result_max}; raise limits.result"
-            )));
-        }
-        Ok(results)
+        let called = if export.ty.async_() {
+            let call = async |accessor: &Accessor<CallState>| {
+                function
+                    .call_concurrent(accessor, arguments, &mut results)
+                    .await?;
+                accessor.with(|mut access| answer(access.data_mut(), results, reply))?;
+                poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+                Ok(())
+            };
+            self.store.run_concurrent(call).await.flatten()
+        } else {
+            function
+                .call_async(&mut self.store, arguments, &mut results)
+                .await
+                .and_then(|()| answer(self.store.data_mut(), results, reply))
+        };
+        called.map_err(|error| match error.downcast_ref::<CommitError>() {
+            Some(CommitError::Conflict) => Failure::Conflict,
+            Some(CommitError::Full(_)) | None => {
+                explain(&error, self.store.data(), &self.meter).into()
+            }
+        })
     }
 
     /// Hands an HTTP request to the guest. The answer leaves through `reply`, possibly long before this returns.
@@ -184,7 +215,12 @@ impl Instance {
             }
             Err(error) => Err(error),
         };
-        served.map_err(|error| explain(&error, self.store.data(), &self.meter))
+        served.map_err(|error| explain(&error, self.store.data(), &self.meter))?;
+        // The answer is on its way, so there is nobody to run the call again for.
+        commit(self.store.data_mut()).map_err(|error| CallError::Trapped {
+            service: self.store.data().service.name.to_string(),
+            message: error.to_string(),
+        })
     }
 
     fn incompatible(&self, message: String) -> CallError {
@@ -193,6 +229,41 @@ impl Instance {
             message,
         }
     }
+}
+
+/// The result is larger than the service may answer with.
+#[derive(Debug, thiserror::Error)]
+#[error("its result takes {bytes} bytes, the limit is {limit}; raise limits.result")]
+struct ResultTooLarge {
+    bytes: u64,
+    limit: u64,
+}
+
+/// Makes a successful call take effect, and sends its results.
+fn answer(
+    state: &mut CallState,
+    results: Vec<Val>,
+    reply: &mut Option<CallReply>,
+) -> wasmtime::Result<()> {
+    let (bytes, limit) = (
+        values_bytes(&results) as u64,
+        state.service.config.limits.result_bytes,
+    );
+    if bytes > limit {
+        return Err(ResultTooLarge { bytes, limit }.into());
+    }
+    commit(state)?;
+    if let Some(reply) = reply.take() {
+        // A caller that has gone away is noticed by whoever owns this task.
+        let _ = reply.send(results);
+    }
+    Ok(())
+}
+
+/// Makes what the call wrote to storage take effect. A call that failed never gets here.
+fn commit(state: &mut CallState) -> Result<(), CommitError> {
+    let transaction = state.transaction.take();
+    transaction.map_or(Ok(()), Transaction::commit)
 }
 
 /// Puts what ended a guest into words. The engine's own words are for its developers.
@@ -211,6 +282,10 @@ fn explain(error: &wasmtime::Error, state: &CallState, meter: &CpuMeter) -> Call
             },
             other => other.clone(),
         };
+    }
+    if let Some(error) = error.downcast_ref::<ResultTooLarge>() {
+        let message = error.to_string();
+        return CallError::Incompatible { service, message };
     }
     if let Some(error) = error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>() {
         let message = format!("the host has no room for another instance: {error}");

@@ -27,7 +27,9 @@ pub mod linker;
 pub mod admission;
 pub mod limits;
 pub mod parent;
+pub mod scratch;
 pub mod service;
+pub mod storage;
 pub mod telemetry;
 
 pub mod call_error;

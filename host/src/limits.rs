@@ -59,14 +59,18 @@ impl ResourceLimiter for MemoryMeter {
     }
 }
 
-/// The CPU time of one call: the time its task spends being polled.
+/// The CPU time of one call: the time its task spends being polled, as long as the clock moves at the pace of the epoch.
 ///
 /// Shared between the task's wrapper, which keeps it, and the epoch callback inside the guest, which looks at it.
 pub struct CpuMeter {
     clock: Arc<dyn Clock>,
     used_ns: AtomicU64,
-    poll_started_ns: AtomicU64,
+    last_look_ns: AtomicU64,
 }
+
+/// A guest that runs is looked at with every tick of the epoch. If more time than this went by between two looks, its thread was
+/// not running but waiting for a core, on a machine that does other things as well, and the rest is not the guest's doing.
+const BETWEEN_LOOKS_NS_MAX: u64 = 2_000_000;
 
 /// The guest computed for longer than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +84,7 @@ impl CpuMeter {
         Arc::new(Self {
             clock,
             used_ns: AtomicU64::new(0),
-            poll_started_ns: AtomicU64::new(0),
+            last_look_ns: AtomicU64::new(0),
         })
     }
 
@@ -88,21 +92,26 @@ impl CpuMeter {
         u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// A poll of the call's task begins.
+    fn resume(&self) {
+        self.last_look_ns.store(self.now_ns(), Ordering::Relaxed);
+    }
+
     /// CPU time used so far, the current poll included.
     ///
     /// Only called from inside a poll: all accesses are on one thread, the atomics only make the type shareable.
-    #[must_use]
     pub fn used(&self) -> Duration {
-        let current = self
-            .now_ns()
-            .saturating_sub(self.poll_started_ns.load(Ordering::Relaxed));
-        Duration::from_nanos(self.used_ns.load(Ordering::Relaxed).saturating_add(current))
+        let now = self.now_ns();
+        let since = now.saturating_sub(self.last_look_ns.swap(now, Ordering::Relaxed));
+        let since = since.min(BETWEEN_LOOKS_NS_MAX);
+        let before = self.used_ns.fetch_add(since, Ordering::Relaxed);
+        Duration::from_nanos(before.saturating_add(since))
     }
 
     /// Forgets what was used, for the next call of the same instance.
     pub fn reset(&self) {
         self.used_ns.store(0, Ordering::Relaxed);
-        self.poll_started_ns.store(self.now_ns(), Ordering::Relaxed);
+        self.resume();
     }
 }
 
@@ -127,11 +136,55 @@ impl<F: Future> Future for Metered<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let started = this.meter.now_ns();
-        this.meter.poll_started_ns.store(started, Ordering::Relaxed);
+        this.meter.resume();
         let poll = this.future.poll(context);
-        let used = this.meter.now_ns().saturating_sub(started);
-        this.meter.used_ns.fetch_add(used, Ordering::Relaxed);
+        this.meter.used();
         poll
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::clock::Sleep;
+    use std::sync::Mutex;
+
+    /// A clock that stands still until it is moved.
+    #[derive(Default)]
+    struct Still(Mutex<Duration>);
+
+    impl Clock for Still {
+        fn monotonic(&self) -> Duration {
+            *self.0.lock().expect("no test panics while it holds this")
+        }
+
+        fn wall(&self) -> Duration {
+            self.monotonic()
+        }
+
+        fn sleep_until(&self, _moment: Duration) -> Sleep {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[test]
+    fn waiting_for_a_core_is_not_counted_as_computing() {
+        let clock = Arc::new(Still::default());
+        let meter = CpuMeter::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        let pass = |milliseconds| {
+            *clock.0.lock().expect("no test panics while it holds this") +=
+                Duration::from_millis(milliseconds);
+        };
+        meter.resume();
+        pass(1);
+        assert_eq!(meter.used(), Duration::from_millis(1));
+        pass(500);
+        assert_eq!(meter.used(), Duration::from_millis(3));
+        pass(500);
+        meter.resume();
+        pass(1);
+        assert_eq!(meter.used(), Duration::from_millis(4));
+        meter.reset();
+        assert_eq!(meter.used(), Duration::ZERO);
     }
 }

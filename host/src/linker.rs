@@ -272,7 +272,7 @@ fn check_platform(
             platform: true,
         });
     }
-    if let Some(line) = offered::missing_grant(interface, &service.grants) {
+    if let Some(line) = offered::missing_grant(interface, &service.grants, service.storage) {
         return Err(LinkError::NotGranted {
             service: name(),
             interface: interface.to_owned(),

@@ -6,12 +6,17 @@
 use crate::call_error::CallError;
 use crate::config::InstanceMode;
 use crate::dispatch::{Dispatch, Invocation};
-use crate::instance::{HttpReply, Instance};
+use crate::envelope::Envelope;
+use crate::instance::{CallReply, Failure, HttpReply, Instance};
 use crate::limits::{CpuMeter, Metered};
-use crate::payload::{Body, Payload};
+use crate::payload::Body;
 use crate::version::Version;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::Val;
+
+/// How often a call runs that others keep overtaking. Each time at least one of the others got through, so this is only
+/// reached where very many calls change the same key.
+const ATTEMPTS_MAX: u32 = 32;
 
 /// Instances of one version that wait for their next call. At most as many as the service may have calls.
 #[derive(Default)]
@@ -37,30 +42,44 @@ impl Idle {
     }
 }
 
-/// Runs a call of a function to its end.
+/// Runs a call of a function to its end; the results leave earlier, through `reply`, which is taken then.
+/// A call that read from storage what another has changed before it was done runs again.
 ///
 /// # Errors
-/// [`CallError::NotFound`]: no such function. Others see [`Instance::call`].
+/// [`CallError::NotFound`]: no such function. [`CallError::Unavailable`]: it was overtaken too often. Others see [`Instance::call`].
 pub async fn call(
     version: Arc<Version>,
     invocation: Invocation,
     arguments: Vec<Val>,
+    reply: &mut Option<CallReply>,
     dispatch: Arc<dyn Dispatch>,
-) -> Result<Payload, CallError> {
+) -> Result<(), CallError> {
     let Some(export) = version.exports.get(&*invocation.function) else {
         return Err(CallError::NotFound {
             service: version.service.name.to_string(),
             message: format!("it has no function {}", invocation.function),
         });
     };
-    let (idle, meter) = checkout(&version);
-    Metered::new(Arc::clone(&meter), async {
-        let mut instance = ready(&version, idle, invocation, dispatch, meter).await?;
-        let results = instance.call(export, &arguments).await?;
-        checkin(&version, instance);
-        Ok(Payload::Values(results))
+    for _ in 0..ATTEMPTS_MAX {
+        let (idle, meter) = checkout(&version);
+        let (envelope, dispatch) = (invocation.envelope.clone(), Arc::clone(&dispatch));
+        let attempt = Metered::new(Arc::clone(&meter), async {
+            let mut instance = ready(&version, idle, envelope, dispatch, meter).await?;
+            instance.call(export, &arguments, reply).await?;
+            checkin(&version, instance);
+            Ok(())
+        });
+        match attempt.await {
+            Ok(()) => return Ok(()),
+            Err(Failure::Call(error)) => return Err(error),
+            Err(Failure::Conflict) => {}
+        }
+    }
+    Err(CallError::Unavailable {
+        service: version.service.name.to_string(),
+        message: format!("other calls changed its state {ATTEMPTS_MAX} times before it was done"),
+        maybe_executed: false,
     })
-    .await
 }
 
 /// Runs a call of the HTTP handler to its end; the answer leaves earlier, through `reply`.
@@ -76,7 +95,7 @@ pub async fn serve(
 ) -> Result<(), CallError> {
     let (idle, meter) = checkout(&version);
     Metered::new(Arc::clone(&meter), async {
-        let mut instance = ready(&version, idle, invocation, dispatch, meter).await?;
+        let mut instance = ready(&version, idle, invocation.envelope, dispatch, meter).await?;
         instance.serve(request, reply).await?;
         checkin(&version, instance);
         Ok(())
@@ -96,15 +115,15 @@ fn checkout(version: &Version) -> (Option<Instance>, Arc<CpuMeter>) {
 async fn ready(
     version: &Version,
     idle: Option<Instance>,
-    invocation: Invocation,
+    envelope: Envelope,
     dispatch: Arc<dyn Dispatch>,
     meter: Arc<CpuMeter>,
 ) -> Result<Instance, CallError> {
     if let Some(mut instance) = idle {
-        instance.renew(invocation.envelope, dispatch);
+        instance.renew(envelope, dispatch);
         return Ok(instance);
     }
-    let mut instance = Instance::new(version, invocation.envelope, dispatch, meter).await?;
+    let mut instance = Instance::new(version, envelope, dispatch, meter).await?;
     instance.calls_left = match version.service.config.instance {
         InstanceMode::PerCall => 1,
         // Between half and one and a half times the configured number.

@@ -6,7 +6,7 @@ use crate::admission::Refusal;
 use crate::call_error::CallError;
 use crate::dispatch::{Answer, Dispatch, Invocation};
 use crate::os::Os;
-use crate::os::clock::timeout_at;
+use crate::os::clock::{Elapsed, timeout_at};
 use crate::os::task::{self, Task};
 use crate::payload::{Body, Payload};
 use crate::pool;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::oneshot;
+use wasmtime::component::Val;
 
 /// Shortest wait asked of a caller that was refused: less would only make it knock again before anything changed.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(10);
@@ -92,36 +93,10 @@ impl Router {
                 },
                 Refusal::Deadline => late(&slot.service, "waited for its turn", started, deadline),
             })?;
-        let (clock, dispatch) = (
-            Arc::clone(&self.os.clock),
-            Arc::clone(&self) as Arc<dyn Dispatch>,
-        );
         match std::mem::replace(&mut invocation.arguments, Payload::Values(Vec::new())) {
             Payload::Values(arguments) => {
-                // The callee gets a task of its own, since the engine does not allow one store to be polled inside another's poll.
-                let task = task::spawn(async move {
-                    let _permit = permit;
-                    timeout_at(
-                        clock.as_ref(),
-                        deadline,
-                        pool::call(version, invocation, arguments, dispatch),
-                    )
+                self.run_function(slot, version, invocation, arguments, permit, started)
                     .await
-                });
-                match task.await {
-                    Ok(Ok(result)) => {
-                        if result.is_ok() {
-                            slot.service
-                                .figures
-                                .completed(self.os.clock.monotonic().saturating_sub(started));
-                        }
-                        result
-                    }
-                    Ok(Err(_elapsed)) => {
-                        Err(late(&slot.service, "did not answer", started, deadline))
-                    }
-                    Err(error) => Err(host_failed(&slot.service, error)),
-                }
             }
             Payload::Request(request) => {
                 self.serve(slot, version, invocation, request, permit, started)
@@ -132,6 +107,51 @@ impl Router {
                 message: "a response is not an argument".into(),
             }),
         }
+    }
+
+    /// Runs a function. Its results may come before it ends (an `async` one may go on), so the permit stays with the task.
+    async fn run_function(
+        self: Arc<Self>,
+        slot: &Slot,
+        version: Arc<Version>,
+        invocation: Invocation,
+        arguments: Vec<Val>,
+        permit: crate::admission::Permit,
+        started: Duration,
+    ) -> Result<Payload, CallError> {
+        let deadline = invocation.envelope.deadline;
+        let (clock, service) = (Arc::clone(&self.os.clock), Arc::clone(&slot.service));
+        let dispatch: Arc<dyn Dispatch> = Arc::clone(&self) as Arc<dyn Dispatch>;
+        let (reply, replied) = oneshot::channel();
+        // The callee gets a task of its own, since the engine does not allow one store to be polled inside another's poll.
+        let mut task = task::spawn(async move {
+            let _permit = permit;
+            let mut reply = Some(reply);
+            let call = pool::call(version, invocation, arguments, &mut reply, dispatch);
+            let called = timeout_at(clock.as_ref(), deadline, call).await;
+            if reply.is_none()
+                && let Some(what) = failure(&called)
+            {
+                service.log.failure(&format!("after its answer: {what}"));
+            }
+            called
+        });
+        if let Ok(results) = replied.await {
+            let latency = self.os.clock.monotonic().saturating_sub(started);
+            slot.service.figures.completed(latency);
+            // All was said; the guest may still go on, bounded by its deadline and counted by its permit.
+            task.release();
+            return Ok(Payload::Values(results));
+        }
+        Err(match (&mut task).await {
+            Ok(Ok(Ok(()))) => CallError::Trapped {
+                service: slot.service.name.to_string(),
+                message: "returned without an answer".into(),
+            },
+            Ok(Ok(Err(error))) => error,
+            Ok(Err(_elapsed)) => late(&slot.service, "did not answer", started, deadline),
+            Err(error) => host_failed(&slot.service, error),
+        })
     }
 
     /// Runs an HTTP handler. The answer may begin long before the handler ends, so figures and permit stay with the task.
@@ -241,6 +261,15 @@ fn late(service: &Service, what: &str, started: Duration, deadline: Duration) ->
     CallError::DeadlineExceeded {
         service: service.name.to_string(),
         message: format!("{what} within {milliseconds} ms"),
+    }
+}
+
+/// What went wrong in a call, if anything did.
+fn failure(called: &Result<Result<(), CallError>, Elapsed>) -> Option<String> {
+    match called {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(elapsed) => Some(elapsed.to_string()),
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::config::ServiceConfig;
 use crate::dispatch::ServiceId;
 use crate::os::Os;
+use crate::scratch::Scratch;
+use crate::storage::Storage;
 use crate::telemetry::{Figures, ServiceLog};
 use std::sync::Arc;
 
@@ -18,6 +20,10 @@ pub struct Service {
     pub log: ServiceLog,
     /// Calls, errors and latencies.
     pub figures: Figures,
+    /// What its calls leave for one another on this host, for a while.
+    pub scratch: Scratch,
+    /// Its state; none unless the configuration gives it some.
+    pub storage: Option<Storage>,
     /// The outside.
     pub os: Os,
 }

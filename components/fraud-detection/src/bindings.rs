@@ -9,11 +9,17 @@ wit_bindgen::generate!({
         "../../wit/deps/sockets.wit",
         "../../wit/deps/cli.wit",
         "../../wit/deps/http.wit",
+        "../../wit/deps/config.wit",
         "../../wit/deps/logging.wit",
         "../../wit/platform",
         "../../wit/shop",
     ],
     world: "bookshop:shop/fraud-detection-service",
+    with: {
+        "bookshop:platform/call-error@0.1.0": checkout::bindings::bookshop::platform::call_error,
+        "bookshop:platform/scratch@0.1.0": checkout::bindings::bookshop::platform::scratch,
+        "bookshop:shop/types@0.1.0": checkout::bindings::bookshop::shop::types,
+    },
     generate_all,
 });
 

@@ -1,6 +1,8 @@
 //! Looks for signs of fraud in an order.
 //!
-//! Called by the orchestrator through `bookshop:shop/fraud-detection`. Logs each rejection, never with anything of the card.
+//! Called by the orchestrator through `bookshop:shop/fraud-detection`. Logs each rejection, never with anything of the card. The
+//! library `checkout` keeps the order between the events and sees to it that they come in turn. The package `fraud-detection-v2` is
+//! this source with another model.
 
 #[allow(
     unsafe_code,
@@ -10,60 +12,100 @@
 mod bindings;
 mod card;
 mod email;
+mod judgement;
+pub mod model;
 mod reason;
+mod subject;
+mod velocity;
 
-use bindings::bookshop::platform::call_error::CallError;
-use bindings::bookshop::shop::types::{Order, Rejection, Verdict};
-use bindings::exports::bookshop::shop::fraud_detection::Guest;
+use bindings::bookshop::platform::context;
+use bindings::exports::bookshop::shop::fraud_detection::{Guest, Judgement};
+use bindings::wasi::config::store as config;
 use bindings::wasi::logging::logging::{Level, log};
-use reason::Reason;
+use checkout::Service;
+use checkout::bindings::bookshop::platform::call_error::CallError;
+use checkout::bindings::bookshop::shop::types::{
+    ClearError, Event, EventError, Order, Progress, Step, VectorClock, Verdict,
+};
+use checkout::store::Scratch;
+use subject::{Circumstances, Subject};
 
 /// The component.
 pub struct FraudDetection;
 
 impl Guest for FraudDetection {
-    async fn check(order: Order) -> Result<Verdict, CallError> {
-        let Err(reason) = check(&order.credit_card.number, &order.user.contact) else {
-            return Ok(Verdict::Accepted);
-        };
+    async fn init(order: Order, progress: Progress) -> Result<VectorClock, CallError> {
+        let data = Subject::of(&order).to_bytes();
+        checkout::init(&Scratch, SERVICE, &order.id, &progress, &data)
+    }
+
+    async fn check_user_fraud(order_id: String, progress: Progress) -> Result<Step, EventError> {
+        let event = Event::CheckUserFraud;
+        let performed = checkout::perform(&Scratch, event, &order_id, &progress, |data| {
+            Ok(judgement::of_user(&Subject::from_bytes(data)?))
+        })?;
+        if performed.is_new {
+            report(&order_id, &performed.answer);
+        }
+        Ok(Step {
+            verdict: performed.answer,
+            clock: performed.clock,
+        })
+    }
+
+    async fn check_card_fraud(
+        order_id: String,
+        progress: Progress,
+    ) -> Result<Judgement, EventError> {
+        let event = Event::CheckCardFraud;
+        let threshold = threshold();
+        let performed = checkout::perform(&Scratch, event, &order_id, &progress, |data| {
+            let subject = Subject::from_bytes(data)?;
+            let now_ms = context::now_ms();
+            let circumstances = Circumstances {
+                hour_utc: (now_ms / 3_600_000 % 24) as u8,
+                recent_orders: velocity::count(&Scratch, subject.contact, now_ms),
+            };
+            Ok(judgement::of_card::<model::Current>(
+                &subject,
+                circumstances,
+                threshold,
+            ))
+        })?;
+        let (verdict, assessment) = performed.answer;
+        if performed.is_new {
+            report(&order_id, &verdict);
+        }
+        Ok(Judgement {
+            verdict,
+            clock: performed.clock,
+            assessment,
+        })
+    }
+
+    async fn clear(order_id: String, final_clock: VectorClock) -> Result<(), ClearError> {
+        checkout::clear(&Scratch, SERVICE, &order_id, final_clock)
+    }
+}
+
+const SERVICE: Service = Service::FraudDetection;
+
+/// The score from which orders are rejected: `threshold` of the configuration. One that makes no sense is reported and not used.
+fn threshold() -> f64 {
+    // A host that cannot say is like one that has nothing to say.
+    let text = config::get("threshold").ok().flatten();
+    model::threshold(text.as_deref()).unwrap_or_else(|error| {
+        log(Level::Error, "fraud", &error);
+        model::THRESHOLD
+    })
+}
+
+fn report(order_id: &str, verdict: &Verdict) {
+    if let Verdict::Rejected(rejection) = verdict {
         log(
             Level::Warn,
             "fraud",
-            &format!("order {} rejected: {}", order.id, reason.code()),
-        );
-        Ok(Verdict::Rejected(Rejection {
-            code: reason.code().into(),
-            message: reason.to_string(),
-            service: env!("CARGO_PKG_NAME").into(),
-        }))
-    }
-}
-
-/// Applies the hard rules. How many copies are ordered is none of them: that is for the stock to decide.
-fn check(card_number: &str, contact: &str) -> Result<(), Reason> {
-    if card::is_for_tests(card_number) {
-        return Err(Reason::TestCard);
-    }
-    if email::is_disposable(contact) {
-        return Err(Reason::DisposableEmail);
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_card_is_judged_before_the_address() {
-        assert_eq!(check("4111111111111111", "john.doe@example.com"), Ok(()));
-        assert_eq!(
-            check("4111111111111111", "john.doe@mailinator.com"),
-            Err(Reason::DisposableEmail)
-        );
-        assert_eq!(
-            check("9990000000000000", "john.doe@mailinator.com"),
-            Err(Reason::TestCard)
+            &format!("order {order_id} rejected: {}", rejection.code),
         );
     }
 }

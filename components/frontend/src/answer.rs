@@ -1,7 +1,6 @@
 //! A decision as the client reads it.
 
-use crate::bindings::bookshop::shop::orchestrator::Decision;
-use crate::bindings::bookshop::shop::types::{Book, Outcome, Rejection, VectorClock};
+use crate::bindings::bookshop::shop::types::{Book, Decision, Outcome, Rejection, VectorClock};
 use serde::Serialize;
 
 /// The JSON answer to a checkout.
@@ -31,10 +30,10 @@ struct Reason<'a> {
     service: &'a str,
 }
 
-/// Named like the services.
+/// A vector clock, its places named like the services.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Clock {
+pub struct Clock {
     orchestrator: u32,
     transaction_verification: u32,
     fraud_detection: u32,
@@ -59,6 +58,17 @@ impl<'a> From<&'a Decision> for Answer<'a> {
             suggested_books,
             reason,
             clock: decision.clock.into(),
+        }
+    }
+}
+
+impl Answer<'_> {
+    /// The status that an order has as soon as this is decided.
+    pub fn status_now(&self) -> &'static str {
+        if self.reason.is_some() {
+            "rejected"
+        } else {
+            "approved"
         }
     }
 }
@@ -122,6 +132,7 @@ mod tests {
             order_id: "1-2".into(),
             outcome,
             clock,
+            events: Vec::new(),
         };
         let text = serde_json::to_string(&Answer::from(&decision)).expect("answers are JSON");
         let clock = r#""clock":{"orchestrator":8,"transaction-verification":3,"fraud-detection":2,"suggestions":1}"#;

@@ -12,6 +12,7 @@ wit_bindgen::generate!({
         "../../wit/deps/cli.wit",
         "../../wit/deps/http.wit",
         "../../wit/deps/logging.wit",
+        "../../wit/deps/config.wit",
         "../../wit/sync/platform",
         "../../wit/sync/shop",
     ],

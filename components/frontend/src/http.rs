@@ -5,7 +5,7 @@ use crate::bindings::wasi::http::types::{
 };
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 use crate::refusal::Refusal;
-use serde::Serialize;
+use crate::reply::Reply;
 
 /// Bytes of a request's body.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -16,67 +16,12 @@ const READ_BYTES: u64 = 64 << 10;
 /// Bytes that `wasi:io` takes in one blocking write.
 const WRITE_BYTES_MAX: usize = 4096;
 
-/// A response. Pages served from elsewhere may read every one of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The status code.
-    pub status: u16,
-    /// Names in lowercase, and values.
-    pub headers: Vec<(&'static str, String)>,
+/// A request's body and what its headers say that matters here.
+pub struct Content {
     /// The body, whole.
     pub body: Vec<u8>,
-}
-
-impl Reply {
-    /// A response with a body.
-    pub fn new(status: u16, content_type: &str, body: Vec<u8>) -> Self {
-        let length = body.len().to_string();
-        let headers = vec![
-            ("access-control-allow-origin", "*".to_owned()),
-            ("content-type", content_type.to_owned()),
-            ("content-length", length),
-        ];
-        Self {
-            status,
-            headers,
-            body,
-        }
-    }
-
-    /// A response with a JSON body.
-    pub fn json(status: u16, value: &impl Serialize) -> Self {
-        let body = serde_json::to_vec(value).expect("answers have text keys and finite numbers");
-        Self::new(status, "application/json", body)
-    }
-
-    /// The answer to a browser that asks whether a page from elsewhere may send a request with one of `methods`.
-    pub fn preflight(methods: &str) -> Self {
-        let headers = vec![
-            ("access-control-allow-origin", "*".to_owned()),
-            ("access-control-allow-methods", methods.to_owned()),
-            ("access-control-allow-headers", "*".to_owned()),
-            ("access-control-max-age", "86400".to_owned()),
-            ("allow", methods.to_owned()),
-        ];
-        Self {
-            status: 204,
-            headers,
-            body: Vec::new(),
-        }
-    }
-
-    /// The same with one more header.
-    pub fn with_header(mut self, name: &'static str, value: String) -> Self {
-        self.headers.push((name, value));
-        self
-    }
-
-    /// The same without a body, and without its length, which would have to be true.
-    pub fn without_body(mut self) -> Self {
-        self.headers.retain(|(name, _)| *name != "content-length");
-        self.body.clear();
-        self
-    }
+    /// The values of `Idempotency-Key`, each as it came.
+    pub idempotency_keys: Vec<Vec<u8>>,
 }
 
 /// The request's method in capitals.
@@ -96,14 +41,15 @@ pub fn method(request: &IncomingRequest) -> String {
     .to_owned()
 }
 
-/// Reads the whole body.
+/// Reads the request to its end.
 ///
 /// # Errors
-/// - [`Refusal::BodyTooLarge`]: it is longer than 1 MiB, or says so; the rest is not read.
-/// - [`Refusal::InvalidRequest`]: it broke off.
-pub fn read_body(request: &IncomingRequest) -> Result<Vec<u8>, Refusal> {
-    let lengths = request.headers().get("content-length");
-    let announced = lengths
+/// - [`Refusal::BodyTooLarge`]: the body is longer than 1 MiB, or says so; the rest is not read.
+/// - [`Refusal::InvalidRequest`]: the body broke off.
+pub fn read(request: &IncomingRequest) -> Result<Content, Refusal> {
+    let headers = request.headers();
+    let announced = headers
+        .get("content-length")
         .first()
         .and_then(|length| str::from_utf8(length).ok()?.parse().ok())
         .unwrap_or(0_usize);
@@ -112,15 +58,22 @@ pub fn read_body(request: &IncomingRequest) -> Result<Vec<u8>, Refusal> {
     }
     let incoming = request.consume().expect("the body is taken once");
     let stream = incoming.stream().expect("the stream is taken once");
-    read_all(&stream, announced)
+    Ok(Content {
+        body: read_all(&stream, announced)?,
+        idempotency_keys: headers.get("idempotency-key"),
+    })
 }
 
 fn read_all(stream: &InputStream, announced: usize) -> Result<Vec<u8>, Refusal> {
-    let mut body = Vec::with_capacity(announced);
+    let mut body = Vec::new();
     loop {
         match stream.blocking_read(READ_BYTES) {
-            Ok(bytes) if body.is_empty() && announced == bytes.len() => body = bytes,
-            Ok(bytes) => body.extend_from_slice(&bytes),
+            // Most bodies come in one piece.
+            Ok(bytes) if body.is_empty() => body = bytes,
+            Ok(bytes) => {
+                body.reserve(announced.saturating_sub(body.len()));
+                body.extend_from_slice(&bytes);
+            }
             Err(StreamError::Closed) => return Ok(body),
             Err(StreamError::LastOperationFailed(_)) => {
                 return Err(Refusal::InvalidRequest("the body broke off".into()));
@@ -133,13 +86,13 @@ fn read_all(stream: &InputStream, announced: usize) -> Result<Vec<u8>, Refusal> 
 }
 
 /// Answers the request.
-pub fn send(reply: Reply, out: ResponseOutparam) {
-    let headers = Fields::new();
-    for (name, value) in reply.headers {
-        headers
-            .append(name, value.as_bytes())
-            .expect("names and values here are well-formed");
-    }
+pub fn send(reply: &Reply, out: ResponseOutparam) {
+    let headers: Vec<(String, Vec<u8>)> = reply
+        .headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    let headers = Fields::from_list(&headers).expect("names and values here are well-formed");
     let response = OutgoingResponse::new(headers);
     response
         .set_status_code(reply.status)
@@ -157,51 +110,4 @@ fn write(outgoing: &OutgoingBody, body: &[u8]) -> Result<(), StreamError> {
     let stream: OutputStream = outgoing.write().expect("the stream is taken once");
     body.chunks(WRITE_BYTES_MAX)
         .try_for_each(|bytes| stream.blocking_write_and_flush(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(reply: &Reply, expected: &[(&str, &str)]) {
-        let headers: Vec<(&str, &str)> = reply
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        assert_eq!(headers, expected);
-    }
-
-    #[test]
-    fn every_reply_may_be_read_from_elsewhere_and_knows_its_length() {
-        let origin = ("access-control-allow-origin", "*");
-        let json = Reply::json(200, &[1, 2]);
-        check(
-            &json,
-            &[
-                origin,
-                ("content-type", "application/json"),
-                ("content-length", "5"),
-            ],
-        );
-        check(
-            &json.without_body(),
-            &[origin, ("content-type", "application/json")],
-        );
-    }
-
-    #[test]
-    fn a_preflight_allows_every_header() {
-        let reply = Reply::preflight("POST, OPTIONS");
-        let headers = [
-            ("access-control-allow-origin", "*"),
-            ("access-control-allow-methods", "POST, OPTIONS"),
-            ("access-control-allow-headers", "*"),
-            ("access-control-max-age", "86400"),
-            ("allow", "POST, OPTIONS"),
-        ];
-        check(&reply, &headers);
-        assert_eq!((reply.status, reply.body.len()), (204, 0));
-    }
 }

@@ -1,247 +1,270 @@
-//! Reads JSON field by field and says where something has the wrong type.
+//! Reads JSON straight into what is wanted, without building a tree, and says where something has the wrong type.
 //!
 //! Messages name types and places, never values: a request holds a card.
 
-use crate::refusal::Refusal;
-use serde_json::Value;
+mod token;
 
-/// Objects and arrays within each other. Parsing recurses, and the component's stack is small.
+use crate::refusal::Refusal;
+
+/// Objects and arrays within each other. Reading recurses, and the component's stack is small.
 const DEPTH_MAX: usize = 32;
 
-/// Values in one body, ignored ones too. A parsed value can take a hundred times the memory of its text.
-const VALUES_MAX: usize = 10_000;
+/// Elements of one array that is kept. Each becomes a value in memory, which a comma and a quote would otherwise pay for.
+const ELEMENTS_MAX: usize = 1000;
 
-/// Parses a body whose outermost value has to be an object.
+/// Reads a body, all of it, with `read`.
 ///
 /// # Errors
-/// [`Refusal::InvalidRequest`]: it is not JSON, not an object, nested deeper than 32 levels, or has more than 10,000 values.
-pub fn parse(body: &[u8]) -> Result<Value, Refusal> {
-    let shape = Shape::of(body);
-    if shape.depth > DEPTH_MAX {
-        return Err(Refusal::InvalidRequest(format!(
-            "the body is nested deeper than {DEPTH_MAX} levels"
-        )));
-    }
-    if shape.values > VALUES_MAX {
-        return Err(Refusal::InvalidRequest(format!(
-            "the body has more than {VALUES_MAX} values"
-        )));
-    }
-    let value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::InvalidRequest(format!("the body is not JSON: {error}")))?;
-    match value {
-        Value::Object(_) => Ok(value),
-        other => Err(Field::of(&other).wrong_type("an object")),
-    }
+/// [`Refusal::InvalidRequest`]: it is not JSON, has another type where `read` wants one, is nested deeper than 32 levels, or an array
+/// that `read` keeps has more than 1,000 elements. The message has the place.
+pub fn read<'a, T>(
+    body: &'a [u8],
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Problem>,
+) -> Result<T, Refusal> {
+    let text = str::from_utf8(body)
+        .map_err(|_| Refusal::InvalidRequest("the body is not UTF-8".into()))?;
+    let mut reader = Reader {
+        text,
+        at: 0,
+        depth: 0,
+    };
+    let result = read(&mut reader).and_then(|value| {
+        reader.end()?;
+        Ok(value)
+    });
+    result.map_err(|problem| Refusal::InvalidRequest(problem.explain(text)))
 }
 
-/// What a body would become if it was parsed. Means nothing after the first place where the body is not JSON; parsing ends there.
-#[derive(Debug, Default)]
-struct Shape {
-    /// How deep brackets are nested outside texts.
-    depth: usize,
-    /// At least as many as there are values inside the outermost: each comes first in an object or array, or after a comma.
-    values: usize,
+/// What is wrong with a body. Gets its way while it is handed up, so a body without a problem pays nothing for it.
+#[derive(Debug)]
+pub struct Problem {
+    what: What,
+    /// The steps to the place, the last one first, each as it is written in a JSON path.
+    way: Vec<String>,
 }
 
-impl Shape {
-    fn of(body: &[u8]) -> Self {
-        let mut shape = Self::default();
-        let (mut open, mut in_text, mut is_escaped) = (0_usize, false, false);
-        for byte in body {
-            match (in_text, byte) {
-                (true, _) if is_escaped => is_escaped = false,
-                (true, b'\\') => is_escaped = true,
-                (_, b'"') => in_text = !in_text,
-                (false, b'{' | b'[') => {
-                    open += 1;
-                    shape.values += 1;
-                    shape.depth = shape.depth.max(open);
-                }
-                (false, b'}' | b']') => open = open.saturating_sub(1),
-                (false, b',') => shape.values += 1,
-                (_, _) => {}
+#[derive(Debug)]
+enum What {
+    /// This is not JSON from this byte on.
+    Syntax(usize),
+    /// This is not what has to be here.
+    Wrong(String),
+}
+
+impl Problem {
+    /// The value that was read last is not acceptable, for this reason: what follows the path in the message.
+    pub fn wrong(reason: impl Into<String>) -> Self {
+        Self {
+            what: What::Wrong(reason.into()),
+            way: Vec::new(),
+        }
+    }
+
+    fn within(mut self, step: impl FnOnce() -> String) -> Self {
+        self.way.push(step());
+        self
+    }
+
+    fn explain(self, text: &str) -> String {
+        match self.what {
+            What::Wrong(reason) => {
+                let way: String = self.way.into_iter().rev().collect();
+                format!("${way} {reason}")
+            }
+            What::Syntax(at) if at >= text.len() => {
+                "the body is not JSON: it ends too early".into()
+            }
+            What::Syntax(at) => {
+                // A place between two bytes of a letter is not reached: the reader stops before what it does not know.
+                let before = &text[..at];
+                let line = before.matches('\n').count() + 1;
+                let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1) + 1;
+                format!("the body is not JSON at line {line}, column {column}")
             }
         }
-        shape
     }
 }
 
-/// A value and the way to it. What is missing and what is `null` are the same: absent.
-#[derive(Debug, Clone, Copy)]
-pub struct Field<'a> {
-    value: Option<&'a Value>,
-    step: Step<'a>,
-    parent: Option<&'a Field<'a>>,
+/// A place in a body: before a value, which has to be read or skipped.
+pub struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Step<'a> {
-    Root,
-    Member(&'a str),
-    Element(usize),
-}
+impl<'a> Reader<'a> {
+    /// Reads an object. `member` gets the name of each member and has to read or skip its value; of two with one name, the last counts.
+    pub fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        self.expect(b'{', "an object")?;
+        self.enter()?;
+        if !self.is_next(b'}') {
+            loop {
+                self.space();
+                let name = self.quoted()?;
+                self.punctuation(b':')?;
+                member(self, &name).map_err(|problem| problem.within(|| format!(".{name}")))?;
+                if self.is_next(b'}') {
+                    break;
+                }
+                self.punctuation(b',')?;
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
 
-impl<'a> Field<'a> {
-    /// The outermost value.
-    pub fn of(value: &'a Value) -> Self {
-        Self {
-            value: Some(value),
-            step: Step::Root,
-            parent: None,
+    /// Reads an array, each element with `element`.
+    pub fn array<T>(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<T, Problem>,
+    ) -> Result<Vec<T>, Problem> {
+        let mut elements = Vec::new();
+        self.each(|reader, index| {
+            if index >= ELEMENTS_MAX {
+                return Err(Problem::wrong(format!(
+                    "is more than the {ELEMENTS_MAX} elements that an array may have"
+                )));
+            }
+            elements.push(element(reader)?);
+            Ok(())
+        })?;
+        Ok(elements)
+    }
+
+    fn each(
+        &mut self,
+        mut element: impl FnMut(&mut Self, usize) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        self.expect(b'[', "an array")?;
+        self.enter()?;
+        if !self.is_next(b']') {
+            for index in 0.. {
+                element(self, index).map_err(|problem| problem.within(|| format!("[{index}]")))?;
+                if self.is_next(b']') {
+                    break;
+                }
+                self.punctuation(b',')?;
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Reads a value that may be `null`.
+    pub fn optional<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Problem>,
+    ) -> Result<Option<T>, Problem> {
+        self.space();
+        if self.peek() == Some(b'n') {
+            self.word("null")?;
+            Ok(None)
+        } else {
+            read(self).map(Some)
         }
     }
 
-    /// Whether there is something here.
-    pub fn is_present(&self) -> bool {
-        self.value.is_some()
-    }
-
-    /// The member `name` of this object; absent if this is.
-    pub fn member(&'a self, name: &'a str) -> Result<Field<'a>, Refusal> {
-        let value = match self.value {
-            None => None,
-            Some(Value::Object(members)) => members.get(name).filter(|value| !value.is_null()),
-            Some(_) => return Err(self.wrong_type("an object")),
-        };
-        Ok(Self {
-            value,
-            step: Step::Member(name),
-            parent: Some(self),
-        })
-    }
-
-    /// The elements of this array; none if it is absent.
-    pub fn elements(&'a self) -> Result<impl Iterator<Item = Field<'a>>, Refusal> {
-        let values = match self.value {
-            None => [].as_slice(),
-            Some(Value::Array(values)) => values,
-            Some(_) => return Err(self.wrong_type("an array")),
-        };
-        Ok(values.iter().enumerate().map(|(index, value)| Self {
-            value: Some(value),
-            step: Step::Element(index),
-            parent: Some(self),
-        }))
-    }
-
-    /// This text, if there is one.
-    pub fn text(&self) -> Result<Option<&'a str>, Refusal> {
-        self.read("a string", Value::as_str)
-    }
-
-    /// This number, if there is one.
-    pub fn integer(&self) -> Result<Option<i32>, Refusal> {
-        self.read("an integer of at most 32 bits", |value| {
-            value.as_i64()?.try_into().ok()
-        })
-    }
-
-    /// This truth, if there is one.
-    pub fn boolean(&self) -> Result<Option<bool>, Refusal> {
-        self.read("true or false", Value::as_bool)
-    }
-
-    /// The error that something else is here than `expected`.
-    pub fn wrong_type(&self, expected: &str) -> Refusal {
-        let actual = match self.value {
-            None | Some(Value::Null) => "null",
-            Some(Value::Bool(_)) => "a boolean",
-            Some(Value::Number(_)) => "a number",
-            Some(Value::String(_)) => "a string",
-            Some(Value::Array(_)) => "an array",
-            Some(Value::Object(_)) => "an object",
-        };
-        Refusal::InvalidRequest(format!(
-            "{} must be {expected}, but is {actual}",
-            self.path()
-        ))
-    }
-
-    fn read<T>(
-        &self,
-        expected: &str,
-        convert: impl FnOnce(&'a Value) -> Option<T>,
-    ) -> Result<Option<T>, Refusal> {
-        self.value
-            .map(|value| convert(value).ok_or_else(|| self.wrong_type(expected)))
-            .transpose()
-    }
-
-    /// The way here as a JSON path, such as `$.items[0].quantity`.
-    pub fn path(&self) -> String {
-        let parent = self.parent.map(Field::path).unwrap_or_default();
-        match self.step {
-            Step::Root => "$".to_owned(),
-            Step::Member(name) => format!("{parent}.{name}"),
-            Step::Element(index) => format!("{parent}[{index}]"),
+    /// Reads a text.
+    pub fn text(&mut self) -> Result<String, Problem> {
+        self.space();
+        match self.peek() {
+            Some(b'"') => Ok(self.quoted()?.into_owned()),
+            _ => Err(self.wrong_type("a string")),
         }
+    }
+
+    /// Reads a truth.
+    pub fn boolean(&mut self) -> Result<bool, Problem> {
+        self.space();
+        match self.peek() {
+            Some(b't') => self.word("true").map(|()| true),
+            Some(b'f') => self.word("false").map(|()| false),
+            _ => Err(self.wrong_type("true or false")),
+        }
+    }
+
+    /// Reads an integer of at most 32 bits, however it is written: `1.0` and `1e0` are 1.
+    pub fn integer(&mut self) -> Result<i32, Problem> {
+        const EXPECTED: &str = "an integer of at most 32 bits";
+        self.space();
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => {}
+            _ => return Err(self.wrong_type(EXPECTED)),
+        }
+        let digits = self.number()?;
+        digits
+            .parse()
+            .ok()
+            .or_else(|| token::whole(digits))
+            .ok_or_else(|| Problem::wrong(format!("must be {EXPECTED}, but is another number")))
+    }
+
+    /// Passes over a value of any type.
+    pub fn skip(&mut self) -> Result<(), Problem> {
+        self.space();
+        match self.peek() {
+            Some(b'{') => self.object(|reader, _| reader.skip()),
+            Some(b'[') => self.each(|reader, _| reader.skip()),
+            Some(b'"') => self.quoted().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number().map(drop),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            _ => Err(self.syntax()),
+        }
+    }
+
+    /// The problem that something else is next than `expected`.
+    fn wrong_type(&self, expected: &str) -> Problem {
+        let actual = match self.peek() {
+            Some(b'n') => "null",
+            Some(b't' | b'f') => "a boolean",
+            Some(b'-' | b'0'..=b'9') => "a number",
+            Some(b'"') => "a string",
+            Some(b'[') => "an array",
+            Some(b'{') => "an object",
+            _ => return self.syntax(),
+        };
+        Problem::wrong(format!("must be {expected}, but is {actual}"))
+    }
+
+    fn syntax(&self) -> Problem {
+        Problem {
+            what: What::Syntax(self.at),
+            way: Vec::new(),
+        }
+    }
+
+    fn enter(&mut self) -> Result<(), Problem> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(Problem::wrong(format!(
+                "is nested deeper than {DEPTH_MAX} levels"
+            )));
+        }
+        Ok(())
+    }
+
+    fn expect(&mut self, first: u8, expected: &str) -> Result<(), Problem> {
+        self.space();
+        if self.peek() != Some(first) {
+            return Err(self.wrong_type(expected));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Problem> {
+        self.space();
+        if self.at < self.text.len() {
+            return Err(self.syntax());
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(body: &str, expected: Result<(), &str>) {
-        let expected = expected.map_err(|message| Refusal::InvalidRequest(message.into()));
-        assert_eq!(parse(body.as_bytes()).map(drop), expected);
-    }
-
-    #[test]
-    fn a_body_is_a_json_object() {
-        check(r#"{"a": [1, {"b": null}]}"#, Ok(()));
-        check(
-            "",
-            Err("the body is not JSON: EOF while parsing a value at line 1 column 0"),
-        );
-        check(
-            "{",
-            Err("the body is not JSON: EOF while parsing an object at line 1 column 1"),
-        );
-        check(
-            "{} {}",
-            Err("the body is not JSON: trailing characters at line 1 column 4"),
-        );
-        check("[]", Err("$ must be an object, but is an array"));
-        check("null", Err("$ must be an object, but is null"));
-    }
-
-    #[test]
-    fn a_body_is_nested_at_most_32_levels() {
-        let nested = |levels: usize| {
-            format!(
-                "{{\"a\": {}1{}}}",
-                "[".repeat(levels - 1),
-                "]".repeat(levels - 1)
-            )
-        };
-        check(&nested(32), Ok(()));
-        check(&nested(33), Err("the body is nested deeper than 32 levels"));
-        check(
-            &nested(400_000),
-            Err("the body is nested deeper than 32 levels"),
-        );
-    }
-
-    #[test]
-    fn a_body_has_at_most_10000_values() {
-        check(&format!("{{\"a\": [{}1]}}", "1,".repeat(9_998)), Ok(()));
-        check(
-            &format!("{{\"a\": [{}1]}}", "1,".repeat(9_999)),
-            Err("the body has more than 10000 values"),
-        );
-        check(
-            &format!("{{\"a\": [{}{{}}]}}", "{},".repeat(5_000)),
-            Err("the body has more than 10000 values"),
-        );
-        check(&format!(r#"{{"a": "{}"}}"#, ",".repeat(20_000)), Ok(()));
-    }
-
-    #[test]
-    fn brackets_in_texts_and_beside_each_other_are_not_nested() {
-        check(&format!(r#"{{"a": "{}\"\\"}}"#, "[".repeat(100)), Ok(()));
-        check(&format!(r#"{{"a": [{}1]}}"#, "[],".repeat(100)), Ok(()));
-    }
-}
+mod tests;

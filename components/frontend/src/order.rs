@@ -1,11 +1,11 @@
 //! An order as the client writes it.
 //!
-//! Checks types only: what is missing becomes empty or absent, for transaction verification to judge.
+//! Checks types only: what is missing or `null` becomes empty or absent, for transaction verification to judge.
 
 use crate::bindings::bookshop::shop::types::{
     Address, Browser, CreditCard, Device, Item, Order, ShippingMethod, User,
 };
-use crate::json::{self, Field};
+use crate::json::{self, Problem, Reader};
 use crate::refusal::Refusal;
 
 /// Reads the order in the body of a checkout. Unknown fields are ignored.
@@ -13,130 +13,200 @@ use crate::refusal::Refusal;
 /// # Errors
 /// [`Refusal::InvalidRequest`]: it is not a JSON object, or a field has the wrong type; the message has the field's path.
 pub fn parse(body: &[u8], id: String) -> Result<Order, Refusal> {
-    let value = json::parse(body)?;
-    let root = Field::of(&value);
-    let user = root.member("user")?;
-    Ok(Order {
+    json::read(body, |reader| order(reader, id))
+}
+
+fn order(reader: &mut Reader, id: String) -> Result<Order, Problem> {
+    let mut order = empty(id);
+    // Cards and consents can be given in two places each.
+    let (mut outer_card, mut inner_card) = (None, None);
+    let (mut short_terms, mut long_terms) = (None, None);
+    reader.object(|reader, name| {
+        match name {
+            "user" => {
+                let read = reader.optional(user)?;
+                (order.user, inner_card) = read.unwrap_or_else(|| (nobody(), None));
+            }
+            "creditCard" => outer_card = reader.optional(credit_card)?,
+            "items" => order.items = optional_array(reader, item)?,
+            "billingAddress" => order.billing_address = reader.optional(address)?,
+            "shippingMethod" => {
+                let read = reader.optional(shipping_method)?;
+                order.shipping_method = read.unwrap_or(ShippingMethod::Standard);
+            }
+            "giftWrapping" => {
+                order.gift_wrapping = reader.optional(Reader::boolean)?.unwrap_or(false);
+            }
+            "termsAccepted" => short_terms = reader.optional(Reader::boolean)?,
+            "termsAndConditionsAccepted" => long_terms = reader.optional(Reader::boolean)?,
+            "userComment" => order.user_comment = reader.optional(Reader::text)?,
+            "discountCode" => order.discount_code = reader.optional(Reader::text)?,
+            "giftMessage" => order.gift_message = reader.optional(Reader::text)?,
+            "notificationPreferences" => {
+                order.notification_preferences = optional_array(reader, Reader::text)?;
+            }
+            "device" => order.device = reader.optional(device)?,
+            "browser" => order.browser = reader.optional(browser)?,
+            "appVersion" => order.app_version = reader.optional(Reader::text)?,
+            "screenResolution" => order.screen_resolution = reader.optional(Reader::text)?,
+            "referrer" => order.referrer = reader.optional(Reader::text)?,
+            "deviceLanguage" => order.device_language = reader.optional(Reader::text)?,
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    // The original page puts the card into the user.
+    if let Some(card) = outer_card.or(inner_card) {
+        order.credit_card = card;
+    }
+    // Consent that is given under one name and denied under the other is not given.
+    order.terms_accepted =
+        short_terms.or(long_terms).unwrap_or(false) && long_terms.unwrap_or(true);
+    Ok(order)
+}
+
+/// An order of which only the identity is known.
+fn empty(id: String) -> Order {
+    Order {
         id,
-        user: User {
-            name: text(&user, "name")?,
-            contact: text(&user, "contact")?,
+        user: nobody(),
+        credit_card: CreditCard {
+            number: String::new(),
+            expiration_date: String::new(),
+            cvv: String::new(),
         },
-        credit_card: credit_card(&root, &user)?,
-        items: root
-            .member("items")?
-            .elements()?
-            .map(|line| item(&line))
-            .collect::<Result<_, _>>()?,
-        billing_address: if_present(&root.member("billingAddress")?, address)?,
-        shipping_method: shipping_method(&root.member("shippingMethod")?)?,
-        gift_wrapping: root.member("giftWrapping")?.boolean()?.unwrap_or(false),
-        terms_accepted: terms_accepted(&root)?,
-        user_comment: optional_text(&root, "userComment")?,
-        discount_code: optional_text(&root, "discountCode")?,
-        gift_message: optional_text(&root, "giftMessage")?,
-        notification_preferences: texts(&root.member("notificationPreferences")?)?,
-        device: if_present(&root.member("device")?, device)?,
-        browser: if_present(&root.member("browser")?, browser)?,
-        app_version: optional_text(&root, "appVersion")?,
-        screen_resolution: optional_text(&root, "screenResolution")?,
-        referrer: optional_text(&root, "referrer")?,
-        device_language: optional_text(&root, "deviceLanguage")?,
-    })
-}
-
-/// The card, which the original page puts into the user.
-fn credit_card(root: &Field, user: &Field) -> Result<CreditCard, Refusal> {
-    let (outer, inner) = (root.member("creditCard")?, user.member("creditCard")?);
-    let card = if outer.is_present() { &outer } else { &inner };
-    Ok(CreditCard {
-        number: text(card, "number")?,
-        expiration_date: text(card, "expirationDate")?,
-        cvv: text(card, "cvv")?,
-    })
-}
-
-fn item(line: &Field) -> Result<Item, Refusal> {
-    let name = match optional_text(line, "name")? {
-        Some(name) => name,
-        None => text(line, "bookId")?,
-    };
-    Ok(Item {
-        name,
-        quantity: line.member("quantity")?.integer()?.unwrap_or(0),
-    })
-}
-
-fn address(field: &Field) -> Result<Address, Refusal> {
-    Ok(Address {
-        street: text(field, "street")?,
-        city: text(field, "city")?,
-        state: text(field, "state")?,
-        zip: text(field, "zip")?,
-        country: text(field, "country")?,
-    })
-}
-
-fn shipping_method(field: &Field) -> Result<ShippingMethod, Refusal> {
-    match field.text()? {
-        None | Some("Standard") => Ok(ShippingMethod::Standard),
-        Some("Express") => Ok(ShippingMethod::Express),
-        Some("Next-Day") => Ok(ShippingMethod::NextDay),
-        Some(_) => Err(Refusal::InvalidRequest(format!(
-            "{} must be Standard, Express or Next-Day",
-            field.path()
-        ))),
+        items: Vec::new(),
+        billing_address: None,
+        shipping_method: ShippingMethod::Standard,
+        gift_wrapping: false,
+        terms_accepted: false,
+        user_comment: None,
+        discount_code: None,
+        gift_message: None,
+        notification_preferences: Vec::new(),
+        device: None,
+        browser: None,
+        app_version: None,
+        screen_resolution: None,
+        referrer: None,
+        device_language: None,
     }
 }
 
-/// Under either name. Consent that is given under one and denied under the other is not given.
-fn terms_accepted(root: &Field) -> Result<bool, Refusal> {
-    let short = root.member("termsAccepted")?.boolean()?;
-    let long = root.member("termsAndConditionsAccepted")?.boolean()?;
-    Ok(short.or(long).unwrap_or(false) && long.unwrap_or(true))
+fn nobody() -> User {
+    User {
+        name: String::new(),
+        contact: String::new(),
+    }
 }
 
-fn device(field: &Field) -> Result<Device, Refusal> {
-    Ok(Device {
-        type_: optional_text(field, "type")?,
-        model: optional_text(field, "model")?,
-        os: optional_text(field, "os")?,
+fn user(reader: &mut Reader) -> Result<(User, Option<CreditCard>), Problem> {
+    let (mut user, mut card) = (nobody(), None);
+    reader.object(|reader, name| {
+        match name {
+            "name" => user.name = text(reader)?,
+            "contact" => user.contact = text(reader)?,
+            "creditCard" => card = reader.optional(credit_card)?,
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok((user, card))
+}
+
+fn credit_card(reader: &mut Reader) -> Result<CreditCard, Problem> {
+    let [number, expiration_date, cvv] = texts(reader, ["number", "expirationDate", "cvv"])?;
+    Ok(CreditCard {
+        number,
+        expiration_date,
+        cvv,
     })
 }
 
-fn browser(field: &Field) -> Result<Browser, Refusal> {
-    Ok(Browser {
-        name: optional_text(field, "name")?,
-        version: optional_text(field, "version")?,
+/// A book's identity stands for its title where there is none.
+fn item(reader: &mut Reader) -> Result<Item, Problem> {
+    let (mut title, mut book_id, mut quantity) = (None, None, 0);
+    reader.object(|reader, name| {
+        match name {
+            "name" => title = reader.optional(Reader::text)?,
+            "bookId" => book_id = reader.optional(Reader::text)?,
+            "quantity" => quantity = reader.optional(Reader::integer)?.unwrap_or(0),
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(Item {
+        name: title.or(book_id).unwrap_or_default(),
+        quantity,
     })
 }
 
-fn if_present<T>(
-    field: &Field,
-    read: impl FnOnce(&Field) -> Result<T, Refusal>,
-) -> Result<Option<T>, Refusal> {
-    field.is_present().then(|| read(field)).transpose()
+fn address(reader: &mut Reader) -> Result<Address, Problem> {
+    let [street, city, state, zip, country] =
+        texts(reader, ["street", "city", "state", "zip", "country"])?;
+    Ok(Address {
+        street,
+        city,
+        state,
+        zip,
+        country,
+    })
 }
 
-fn text(object: &Field, name: &str) -> Result<String, Refusal> {
-    optional_text(object, name).map(Option::unwrap_or_default)
+fn shipping_method(reader: &mut Reader) -> Result<ShippingMethod, Problem> {
+    match reader.text()?.as_str() {
+        "Standard" => Ok(ShippingMethod::Standard),
+        "Express" => Ok(ShippingMethod::Express),
+        "Next-Day" => Ok(ShippingMethod::NextDay),
+        _ => Err(Problem::wrong("must be Standard, Express or Next-Day")),
+    }
 }
 
-fn optional_text(object: &Field, name: &str) -> Result<Option<String>, Refusal> {
-    object
-        .member(name)?
-        .text()
-        .map(|text| text.map(str::to_owned))
+fn device(reader: &mut Reader) -> Result<Device, Problem> {
+    let [type_, model, os] = optional_texts(reader, ["type", "model", "os"])?;
+    Ok(Device { type_, model, os })
 }
 
-fn texts(array: &Field) -> Result<Vec<String>, Refusal> {
-    let texts = array.elements()?.map(|element| {
-        element
-            .text()?
-            .map(str::to_owned)
-            .ok_or_else(|| element.wrong_type("a string"))
-    });
-    texts.collect()
+fn browser(reader: &mut Reader) -> Result<Browser, Problem> {
+    let [name, version] = optional_texts(reader, ["name", "version"])?;
+    Ok(Browser { name, version })
+}
+
+fn text(reader: &mut Reader) -> Result<String, Problem> {
+    Ok(reader.optional(Reader::text)?.unwrap_or_default())
+}
+
+/// An object's members with these names, each a text; empty where there is none.
+fn texts<const COUNT: usize>(
+    reader: &mut Reader,
+    names: [&str; COUNT],
+) -> Result<[String; COUNT], Problem> {
+    Ok(optional_texts(reader, names)?.map(Option::unwrap_or_default))
+}
+
+/// An object's members with these names, each a text.
+fn optional_texts<const COUNT: usize>(
+    reader: &mut Reader,
+    names: [&str; COUNT],
+) -> Result<[Option<String>; COUNT], Problem> {
+    let mut texts = [const { None }; COUNT];
+    reader.object(|reader, name| {
+        match names.iter().position(|wanted| *wanted == name) {
+            Some(place) => texts[place] = reader.optional(Reader::text)?,
+            None => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(texts)
+}
+
+fn optional_array<'a, T>(
+    reader: &mut Reader<'a>,
+    element: fn(&mut Reader<'a>) -> Result<T, Problem>,
+) -> Result<Vec<T>, Problem> {
+    Ok(reader
+        .optional(|reader| reader.array(element))?
+        .unwrap_or_default())
 }
 
 #[cfg(test)]

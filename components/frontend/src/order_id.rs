@@ -1,4 +1,4 @@
-//! Gives an order its identity.
+//! The identity of an order.
 
 /// A version 4 UUID (RFC 9562) in lowercase from 128 random bits, six of which it overwrites.
 pub fn format(high: u64, low: u64) -> String {
@@ -12,6 +12,15 @@ pub fn format(high: u64, low: u64) -> String {
         low >> 48,
         low & 0xffff_ffff_ffff
     )
+}
+
+/// Whether a text can be the identity of an order. Others need not be looked for.
+pub fn is_possible(text: &str) -> bool {
+    let is_at_its_place = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(is_at_its_place)
 }
 
 #[cfg(test)]
@@ -32,5 +41,21 @@ mod tests {
             0xfedc_ba98_7654_3210,
             "01234567-89ab-4def-bedc-ba9876543210",
         );
+    }
+
+    #[test]
+    fn only_what_is_formed_like_one_can_be_one() {
+        assert!(is_possible(&format(7, 7)));
+        for text in [
+            "",
+            "1-2",
+            "01234567-89ab-4def-bedc-ba987654321",
+            "01234567-89ab-4def-bedc-ba98765432100",
+            "01234567-89AB-4DEF-BEDC-BA9876543210",
+            "01234567089ab-4def-bedc-ba9876543210",
+            "01234567-89ab-4def-bedc-ba98765432é",
+        ] {
+            assert!(!is_possible(text), "{text}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Why a request got no decision, and how that is told over HTTP.
 
 use crate::bindings::bookshop::platform::call_error::CallError;
-use crate::http::Reply;
+use crate::reply::Reply;
 use serde::Serialize;
 use std::fmt;
 
@@ -19,6 +19,10 @@ pub enum Refusal {
     BodyTooLarge,
     /// Send something else; the text says what is wrong.
     InvalidRequest(String),
+    /// Ask for another order, or not so long after it.
+    UnknownOrder,
+    /// Send another key, or the request that the key was for.
+    IdempotencyKeyReused,
     /// Come back later.
     Overloaded {
         /// The service that has too much to do.
@@ -46,6 +50,8 @@ impl Refusal {
             Self::MethodNotAllowed { .. } => (405, "METHOD_NOT_ALLOWED"),
             Self::BodyTooLarge => (413, "BODY_TOO_LARGE"),
             Self::InvalidRequest(_) => (400, "INVALID_REQUEST"),
+            Self::UnknownOrder => (404, "UNKNOWN_ORDER"),
+            Self::IdempotencyKeyReused => (422, "IDEMPOTENCY_KEY_REUSED"),
             Self::Overloaded { .. } => (503, "OVERLOADED"),
             Self::ServiceUnavailable { .. } => (503, "SERVICE_UNAVAILABLE"),
             Self::DeadlineExceeded { .. } => (504, "DEADLINE_EXCEEDED"),
@@ -57,13 +63,19 @@ impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound => {
-                formatter.write_str("there is nothing here; GET / lists what there is")
+                formatter.write_str("there is nothing here; GET /openapi.yaml says what there is")
             }
             Self::MethodNotAllowed { methods } => {
                 write!(formatter, "only {methods} are possible here")
             }
             Self::BodyTooLarge => formatter.write_str("the body is longer than 1 MiB"),
             Self::InvalidRequest(problem) => formatter.write_str(problem),
+            Self::UnknownOrder => {
+                formatter.write_str("there is no order with this identity, or none any more")
+            }
+            Self::IdempotencyKeyReused => formatter.write_str(
+                "this Idempotency-Key was sent with another body within the last 24 hours",
+            ),
             Self::Overloaded {
                 service,
                 retry_after_s,
@@ -79,9 +91,11 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The messages of the failures stay inside: they are for operators, whose hosts log them.
-impl From<CallError> for Refusal {
-    fn from(error: CallError) -> Self {
+impl Refusal {
+    /// Tells why the call to `callee` failed.
+    ///
+    /// The messages of the failures stay inside: they are for operators, whose hosts log them.
+    pub fn of_call(callee: &str, error: CallError) -> Self {
         match error {
             CallError::Overloaded(overload) => {
                 // Rounded up: who comes back too early is refused again.
@@ -105,7 +119,7 @@ impl From<CallError> for Refusal {
             },
             // Neither names a service; both are about the one that this component calls.
             CallError::Cancelled | CallError::Redirected(_) => Self::ServiceUnavailable {
-                service: "orchestrator".into(),
+                service: callee.to_owned(),
             },
         }
     }
@@ -124,13 +138,15 @@ impl From<Refusal> for Reply {
             },
         );
         match refusal {
-            Refusal::MethodNotAllowed { methods } => reply.with_header("allow", methods.into()),
+            Refusal::MethodNotAllowed { methods } => reply.with_header("allow", methods),
             Refusal::Overloaded { retry_after_s, .. } => reply
                 .with_header("retry-after", retry_after_s.to_string())
-                .with_header("access-control-expose-headers", "Retry-After".into()),
+                .with_header("access-control-expose-headers", "Retry-After"),
             Refusal::NotFound
             | Refusal::BodyTooLarge
             | Refusal::InvalidRequest(_)
+            | Refusal::UnknownOrder
+            | Refusal::IdempotencyKeyReused
             | Refusal::ServiceUnavailable { .. }
             | Refusal::DeadlineExceeded { .. } => reply,
         }

@@ -1,12 +1,18 @@
 //! What a request is about, by its method and path.
 
+use crate::order_id;
+use crate::page::{self, File};
 use crate::refusal::Refusal;
 
 /// Something this interface can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route {
-    /// Show what there is.
-    Page,
+pub enum Route<'a> {
+    /// Give a file of the shop page, or the description of this interface.
+    File(&'static File),
+    /// List the books.
+    Books,
+    /// Tell what is known of the order with this identity.
+    Order(&'a str),
     /// Check an order out.
     Checkout,
     /// Tell a browser what a page from elsewhere may do.
@@ -20,111 +26,43 @@ pub enum Route {
 ///
 /// # Errors
 /// - [`Refusal::NotFound`]: there is no such path.
+/// - [`Refusal::UnknownOrder`]: the path is that of an order that cannot be.
 /// - [`Refusal::MethodNotAllowed`]: the path has other methods only.
-pub fn find(method: &str, path_with_query: &str) -> Result<Route, Refusal> {
+pub fn find<'a>(method: &str, path_with_query: &'a str) -> Result<Route<'a>, Refusal> {
     let path = path_with_query
         .split_once('?')
         .map_or(path_with_query, |(path, _)| path);
     let (route, own_methods, methods) = match path {
-        "/" => (
-            Route::Page,
+        "/checkout" => (Route::Checkout, ["POST"].as_slice(), "POST, OPTIONS"),
+        path => (
+            to_read(path)?,
             ["GET", "HEAD"].as_slice(),
             "GET, HEAD, OPTIONS",
         ),
-        "/checkout" => (Route::Checkout, ["POST"].as_slice(), "POST, OPTIONS"),
-        _ => return Err(Refusal::NotFound),
     };
-    match method {
-        "OPTIONS" => Ok(Route::Preflight { methods }),
-        _ if own_methods.contains(&method) => Ok(route),
-        _ => Err(Refusal::MethodNotAllowed { methods }),
+    match (method, route) {
+        ("OPTIONS", _) => Ok(Route::Preflight { methods }),
+        (method, _) if !own_methods.contains(&method) => Err(Refusal::MethodNotAllowed { methods }),
+        (_, Route::Order(id)) if !order_id::is_possible(id) => Err(Refusal::UnknownOrder),
+        (_, route) => Ok(route),
     }
+}
+
+/// What can only be read at this path.
+fn to_read(path: &str) -> Result<Route<'_>, Refusal> {
+    if path == "/books" {
+        return Ok(Route::Books);
+    }
+    if let Some(id) = path.strip_prefix("/orders/") {
+        // A deeper path would be about something else than an order.
+        return match id {
+            "" => Err(Refusal::NotFound),
+            id if id.contains('/') => Err(Refusal::NotFound),
+            id => Ok(Route::Order(id)),
+        };
+    }
+    page::find(path).map(Route::File).ok_or(Refusal::NotFound)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(method: &str, path: &str, expected: Result<Route, Refusal>) {
-        assert_eq!(find(method, path), expected);
-    }
-
-    #[test]
-    fn finds_what_is_asked_for() {
-        check("GET", "/", Ok(Route::Page));
-        check("HEAD", "/", Ok(Route::Page));
-        check("POST", "/checkout", Ok(Route::Checkout));
-    }
-
-    #[test]
-    fn a_query_does_not_matter() {
-        check("GET", "/?from=here", Ok(Route::Page));
-        check("POST", "/checkout?", Ok(Route::Checkout));
-    }
-
-    #[test]
-    fn other_paths_are_not_found() {
-        for path in [
-            "",
-            "/checkout/",
-            "/Checkout",
-            "/checkout/1",
-            "/favicon.ico",
-            "/%63heckout",
-        ] {
-            check("POST", path, Err(Refusal::NotFound));
-            check("OPTIONS", path, Err(Refusal::NotFound));
-        }
-    }
-
-    #[test]
-    fn other_methods_are_told_the_right_ones() {
-        check(
-            "GET",
-            "/checkout",
-            Err(Refusal::MethodNotAllowed {
-                methods: "POST, OPTIONS",
-            }),
-        );
-        check(
-            "post",
-            "/checkout",
-            Err(Refusal::MethodNotAllowed {
-                methods: "POST, OPTIONS",
-            }),
-        );
-        check(
-            "POST",
-            "/",
-            Err(Refusal::MethodNotAllowed {
-                methods: "GET, HEAD, OPTIONS",
-            }),
-        );
-        check(
-            "BREW",
-            "/",
-            Err(Refusal::MethodNotAllowed {
-                methods: "GET, HEAD, OPTIONS",
-            }),
-        );
-    }
-
-    #[test]
-    fn browsers_may_ask_first() {
-        check(
-            "OPTIONS",
-            "/checkout",
-            Ok(Route::Preflight {
-                methods: "POST, OPTIONS",
-            }),
-        );
-        check(
-            "OPTIONS",
-            "/",
-            Ok(Route::Preflight {
-                methods: "GET, HEAD, OPTIONS",
-            }),
-        );
-    }
-}
+mod tests;

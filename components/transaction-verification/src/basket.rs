@@ -1,7 +1,7 @@
 //! What may be ordered at once.
 
-use crate::bindings::bookshop::shop::types::Item;
 use crate::reason::Reason;
+use crate::submission::Line;
 use std::ops::RangeInclusive;
 
 /// Lines of one basket.
@@ -10,19 +10,25 @@ const LINES_MAX: usize = 100;
 /// Copies of one book. The end is far from where sums over a basket overflow.
 const QUANTITY: RangeInclusive<i32> = 1..=1_000_000;
 
-/// Refuses baskets that are empty or too long, and lines without a book or with an impossible quantity.
-pub fn verify(items: &[Item]) -> Result<(), Reason> {
-    if items.is_empty() {
+/// Refuses baskets that are empty or too long, and lines without a book of the catalogue or with an impossible quantity.
+pub fn verify(lines: &[Line]) -> Result<(), Reason> {
+    if lines.is_empty() {
         return Err(Reason::EmptyItems);
     }
-    if items.len() > LINES_MAX {
+    if lines.len() > LINES_MAX {
         return Err(Reason::TooManyItems);
     }
-    if items.iter().any(|item| item.name.trim().is_empty()) {
+    if lines.iter().any(|line| line.name.trim().is_empty()) {
         return Err(Reason::InvalidItem);
     }
-    if items.iter().any(|item| !QUANTITY.contains(&item.quantity)) {
+    if lines.iter().any(|line| !QUANTITY.contains(&line.quantity)) {
         return Err(Reason::InvalidQuantity);
+    }
+    if lines
+        .iter()
+        .any(|line| catalogue::find(line.name).is_none())
+    {
+        return Err(Reason::UnknownBook);
     }
     Ok(())
 }
@@ -32,15 +38,11 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(items: &[(&str, i32)], expected: Result<(), Reason>) {
-        let items: Vec<Item> = items
+    fn check(lines: &[(&str, i32)], expected: Result<(), Reason>) {
+        let lines = lines
             .iter()
-            .map(|&(name, quantity)| Item {
-                name: name.into(),
-                quantity,
-            })
-            .collect();
-        assert_eq!(verify(&items), expected);
+            .map(|&(name, quantity)| Line { name, quantity });
+        assert_eq!(verify(&lines.collect::<Vec<_>>()), expected);
     }
 
     #[test]
@@ -67,5 +69,15 @@ mod tests {
         check(&[("Book A", 999)], Ok(()));
         check(&[("Book A", 1_000_000)], Ok(()));
         check(&[("Book A", 1_000_001)], Err(Reason::InvalidQuantity));
+    }
+
+    #[test]
+    fn every_book_is_in_the_catalogue() {
+        check(&[(" book a ", 1)], Ok(()));
+        check(&[("book-a", 1)], Ok(()));
+        check(
+            &[("Book A", 1), ("No Such Book", 1)],
+            Err(Reason::UnknownBook),
+        );
     }
 }

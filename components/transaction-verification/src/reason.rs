@@ -15,6 +15,8 @@ pub enum Reason {
     InvalidItem,
     /// A line asks for too few or too many copies.
     InvalidQuantity,
+    /// The catalogue has no such book.
+    UnknownBook,
     /// The user has no name.
     InvalidUserName,
     /// The user's contact is not an e-mail address.
@@ -41,6 +43,7 @@ impl Reason {
             Self::TooManyItems => "TOO_MANY_ITEMS",
             Self::InvalidItem => "INVALID_ITEM",
             Self::InvalidQuantity => "INVALID_QUANTITY",
+            Self::UnknownBook => "UNKNOWN_BOOK",
             Self::InvalidUserName => "INVALID_USER_NAME",
             Self::InvalidUserContact => "INVALID_USER_CONTACT",
             Self::InvalidAddress => "INVALID_ADDRESS",
@@ -60,6 +63,7 @@ impl fmt::Display for Reason {
             Self::TooManyItems => "The basket has more than 100 lines.",
             Self::InvalidItem => "A line of the basket does not name a book.",
             Self::InvalidQuantity => "Each quantity must be from 1 to 1,000,000.",
+            Self::UnknownBook => "The shop does not have one of the books.",
             Self::InvalidUserName => "The user's name is missing.",
             Self::InvalidUserContact => "The user's contact must be an e-mail address.",
             Self::InvalidAddress => {

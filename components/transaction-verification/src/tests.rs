@@ -1,91 +1,105 @@
 use super::*;
-use bindings::bookshop::shop::types::{Address, CreditCard, Item, ShippingMethod, User};
+use submission::{Card, Line};
 
-/// An order with something wrong in every part.
-fn bad() -> Order {
-    Order {
-        id: "1-2".into(),
-        user: User {
-            name: String::new(),
-            contact: "nobody".into(),
-        },
-        credit_card: CreditCard {
-            number: "4111111111111112".into(),
-            expiration_date: "1/1".into(),
-            cvv: "1".into(),
-        },
-        items: Vec::new(),
-        billing_address: Some(Address {
-            street: String::new(),
-            city: String::new(),
-            state: String::new(),
-            zip: String::new(),
-            country: String::new(),
-        }),
-        shipping_method: ShippingMethod::Standard,
-        gift_wrapping: false,
+/// A submission with something wrong in every part.
+fn bad() -> Submission<'static> {
+    Submission {
+        lines: Vec::new(),
+        name: "",
+        contact: "nobody",
+        address: Some([""; 5]),
         terms_accepted: false,
-        user_comment: None,
-        discount_code: None,
-        gift_message: None,
-        notification_preferences: Vec::new(),
-        device: None,
-        browser: None,
-        app_version: None,
-        screen_resolution: None,
-        referrer: None,
-        device_language: None,
+        card: Card {
+            number: "4111111111111112",
+            expiration_date: "1/1",
+            cvv: "1",
+        },
     }
 }
 
-/// The reason that decides, and what the customer does about it.
-type Repair = (&'static str, fn(&mut Order));
+/// What decides about a submission, and what the customer does about it.
+type Repair = (&'static str, fn(&mut Submission));
+
+#[track_caller]
+fn check(
+    rule: impl Fn(&Submission) -> Result<(), Reason>,
+    submission: &mut Submission,
+    repairs: &[Repair],
+) {
+    for (code, repair) in repairs {
+        assert_eq!(rule(submission).map_err(Reason::code), Err(*code));
+        repair(submission);
+    }
+    assert_eq!(rule(submission), Ok(()));
+}
 
 #[test]
-fn the_first_reason_decides_in_the_order_of_the_contract() {
-    let repairs: [Repair; 11] = [
-        ("EMPTY_ITEMS", |order| {
-            order.items = vec![
-                Item {
-                    name: String::new(),
+fn the_first_reason_of_an_event_decides_in_the_order_of_the_contract() {
+    let mut submission = bad();
+    let items: [Repair; 5] = [
+        ("EMPTY_ITEMS", |submission| {
+            submission.lines = vec![
+                Line {
+                    name: "",
                     quantity: 0
                 };
                 101
             ]
         }),
-        ("TOO_MANY_ITEMS", |order| order.items.truncate(1)),
-        ("INVALID_ITEM", |order| {
-            order.items[0].name = "Book A".into()
+        ("TOO_MANY_ITEMS", |submission| submission.lines.truncate(1)),
+        ("INVALID_ITEM", |submission| {
+            submission.lines[0].name = "No Such Book"
         }),
-        ("INVALID_QUANTITY", |order| order.items[0].quantity = 1),
-        ("INVALID_USER_NAME", |order| {
-            order.user.name = "John Doe".into()
+        ("INVALID_QUANTITY", |submission| {
+            submission.lines[0].quantity = 1
         }),
-        ("INVALID_USER_CONTACT", |order| {
-            order.user.contact = "john.doe@example.com".into()
-        }),
-        ("INVALID_ADDRESS", |order| order.billing_address = None),
-        ("TERMS_NOT_ACCEPTED", |order| order.terms_accepted = true),
-        ("INVALID_CARD_NUMBER", |order| {
-            order.credit_card.number = "4111111111111111".into()
-        }),
-        ("INVALID_EXPIRY", |order| {
-            order.credit_card.expiration_date = "10/26".into()
-        }),
-        ("CARD_EXPIRED", |order| {
-            order.credit_card.expiration_date = "11/26".into()
+        ("UNKNOWN_BOOK", |submission| {
+            submission.lines[0].name = "Book A"
         }),
     ];
+    check(verify_items, &mut submission, &items);
+    let user: [Repair; 4] = [
+        ("INVALID_USER_NAME", |submission| {
+            submission.name = "John Doe"
+        }),
+        ("INVALID_USER_CONTACT", |submission| {
+            submission.contact = "john.doe@example.com"
+        }),
+        ("INVALID_ADDRESS", |submission| submission.address = None),
+        ("TERMS_NOT_ACCEPTED", |submission| {
+            submission.terms_accepted = true
+        }),
+    ];
+    check(verify_user, &mut submission, &user);
     let this_month = Month {
         year: 2026,
         month: 11,
     };
-    let mut order = bad();
-    for (code, repair) in repairs {
-        assert_eq!(verify(&order, this_month).map_err(Reason::code), Err(code));
-        repair(&mut order);
-    }
-    assert_eq!(verify(&order, this_month), Err(Reason::InvalidCvv));
-    order.credit_card.cvv = "123".into();
-    assert_eq!(verify(&order, this_month), Ok(()));
+    let card: [Repair; 4] = [
+        ("INVALID_CARD_NUMBER", |submission| {
+            submission.card.number = "4111111111111111"
+        }),
+        ("INVALID_EXPIRY", |submission| {
+            submission.card.expiration_date = "10/26"
+        }),
+        ("CARD_EXPIRED", |submission| {
+            submission.card.expiration_date = "11/26"
+        }),
+        ("INVALID_CVV", |submission| submission.card.cvv = "123"),
+    ];
+    check(
+        |submission| card::verify(&submission.card, this_month),
+        &mut submission,
+        &card,
+    );
+}
+
+#[test]
+fn a_rejection_names_the_service_and_says_what_to_do() {
+    let Verdict::Rejected(rejection) = verdict(Err(Reason::InvalidCvv)) else {
+        panic!("a reason rejects");
+    };
+    assert_eq!(rejection.service, SERVICE.name());
+    assert_eq!(rejection.code, "INVALID_CVV");
+    assert_eq!(verdict(Ok(())), Verdict::Accepted);
 }

@@ -36,6 +36,8 @@ pub enum Kind {
     Hosts,
     /// How long an instance lives.
     Instance,
+    /// How long state lives.
+    Storage,
     /// A list of capabilities.
     Grants,
 }
@@ -59,6 +61,7 @@ impl Kind {
             Self::Count => "whole number",
             Self::Hosts => "\"all\" or list of host names",
             Self::Instance => "\"per-call\" or \"pooled\"",
+            Self::Storage => "\"volatile\"",
             Self::Grants => {
                 "list of \"http:HOST:PORT\", \"tcp:HOST:PORT\", \"listen:IP:PORT\", \"env:NAME\""
             }
@@ -81,6 +84,7 @@ impl Kind {
             | Self::Duration
             | Self::Hosts
             | Self::Instance
+            | Self::Storage
             | Self::Grants => format!("{value:?}"),
         }
     }
@@ -143,6 +147,7 @@ impl Kind {
                 "\"all\" or a list of names",
                 "[\"alpha\", \"beta\"]",
             ),
+            Self::Storage => ("a way to keep state", "\"volatile\"", "volatile"),
             Self::Instance => (
                 "a way to keep instances",
                 "\"per-call\" or \"pooled\"",

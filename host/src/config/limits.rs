@@ -23,6 +23,10 @@ pub struct Limits {
     pub arguments_bytes: u64,
     /// Size of the result of one call in bytes: 1 KiB to 256 MiB, 1 MiB unless set.
     pub result_bytes: u64,
+    /// What the service keeps in scratch on one host, in bytes: 4 KiB to 4 GiB, 16 MiB unless set.
+    pub scratch_bytes: u64,
+    /// What the service keeps in storage, in bytes: 4 KiB to 64 GiB, 64 MiB unless set.
+    pub storage_bytes: u64,
     /// Log lines kept on one host: at most 1000000, 1000 unless set.
     pub log_lines_per_second: u32,
 }
@@ -37,6 +41,8 @@ impl Limits {
             queue: section.count("queue"),
             arguments_bytes: section.size("arguments"),
             result_bytes: section.size("result"),
+            scratch_bytes: section.size("scratch"),
+            storage_bytes: section.size("storage"),
             log_lines_per_second: section.count("log-lines-per-second"),
         };
         section.finish();
@@ -69,6 +75,8 @@ mod tests {
                 queue: 1024,
                 arguments_bytes: 1048576,
                 result_bytes: 1048576,
+                scratch_bytes: 16777216,
+                storage_bytes: 67108864,
                 log_lines_per_second: 1000,
             }
         "#]]

@@ -214,6 +214,11 @@ const KEYS: &[KeyDoc] = &[
         "Calls after which a pooled instance is replaced, give or take a random part. Only with instance = \"pooled\".",
     )
     .within("1", "1000000"),
+    KeyDoc::optional(
+        "service.NAME.storage",
+        Kind::Storage,
+        "Whether the service may keep state in storage; volatile state is in the memory of each host and ends with it.",
+    ),
     KeyDoc::optional("service.NAME.http", Kind::Table, "The service answers HTTP requests."),
     KeyDoc::default(
         "service.NAME.http.path",
@@ -251,6 +256,20 @@ const KEYS: &[KeyDoc] = &[
         .within("1KiB", "256MiB"),
     KeyDoc::default("service.NAME.limits.result", Kind::Size, "1MiB", "Size of the result of one call.")
         .within("1KiB", "256MiB"),
+    KeyDoc::default(
+        "service.NAME.limits.scratch",
+        Kind::Size,
+        "16MiB",
+        "What the service keeps in scratch on one host; more is refused.",
+    )
+    .within("4KiB", "4GiB"),
+    KeyDoc::default(
+        "service.NAME.limits.storage",
+        Kind::Size,
+        "64MiB",
+        "What the service keeps in storage; a call that would exceed it fails. Only with storage.",
+    )
+    .within("4KiB", "64GiB"),
     KeyDoc::default(
         "service.NAME.limits.log-lines-per-second",
         Kind::Count,

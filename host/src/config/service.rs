@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::error::At;
+use super::error::{At, InvalidValue};
 use super::grant::Grant;
 use super::kind::Kind;
 use super::limits::Limits;
@@ -29,6 +29,8 @@ pub struct ServiceConfig {
     pub hosts: Vec<HostName>,
     /// How long an instance lives.
     pub instance: InstanceMode,
+    /// How long its state lives; none if it keeps none.
+    pub storage: Option<StorageMode>,
     /// Which requests it answers; none if it answers no HTTP.
     pub http: Option<Http>,
     /// What it may use.
@@ -95,6 +97,13 @@ pub enum InstanceMode {
     },
 }
 
+/// How long the state of a service lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageMode {
+    /// As long as the host: it is in the memory of each host, for itself.
+    Volatile,
+}
+
 /// The hosts of a service before it is known which hosts there are.
 pub(super) enum RawHosts {
     All,
@@ -108,6 +117,7 @@ pub(super) struct RawService {
     pub build: Option<At<String>>,
     pub hosts: RawHosts,
     pub instance: InstanceMode,
+    pub storage: Option<StorageMode>,
     pub http: Option<At<String>>,
     pub limits: Limits,
     pub config: BTreeMap<String, String>,
@@ -123,6 +133,7 @@ impl RawService {
             build: section.optional_child("build").and_then(read_build),
             hosts: read_hosts(&section),
             instance: read_instance(&section),
+            storage: section.text("storage", read_storage).map(|at| at.value),
             http: section.optional_child("http").map(read_http),
             limits: Limits::read(section.child("limits")),
             config: section.texts("config").into_iter().collect(),
@@ -163,6 +174,7 @@ impl RawService {
             folder: folder.to_owned(),
             build: self.build.map(|cargo| Build { cargo: cargo.value }),
             instance: self.instance,
+            storage: self.storage,
             http: self.http.map(|http| Http { path: http.value }),
             limits: self.limits,
             config: self.config,
@@ -228,6 +240,13 @@ fn read_instance(section: &Section<'_>) -> InstanceMode {
         );
     }
     instance.unwrap_or(InstanceMode::PerCall)
+}
+
+fn read_storage(text: &str) -> Result<StorageMode, InvalidValue> {
+    match text {
+        "volatile" => Ok(StorageMode::Volatile),
+        other => Err(Kind::Storage.invalid(other, None)),
+    }
 }
 
 fn read_http(section: Section<'_>) -> At<String> {

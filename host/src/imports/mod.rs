@@ -6,6 +6,7 @@ use crate::dispatch::Dispatch;
 use crate::envelope::Envelope;
 use crate::limits::MemoryMeter;
 use crate::service::Service;
+use crate::storage::Transaction;
 use std::sync::Arc;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -16,7 +17,9 @@ pub mod context;
 pub mod http;
 pub mod logging;
 pub mod offered;
+pub mod scratch;
 pub mod service;
+pub mod storage;
 pub mod wasi;
 
 /// Handles (streams, pollables, HTTP bodies) that one call may hold at once.
@@ -34,6 +37,8 @@ pub struct CallState {
     pub memory: MemoryMeter,
     /// Carries out calls to other services.
     pub dispatch: Arc<dyn Dispatch>,
+    /// The call's work on its service's state, once it has begun any.
+    pub transaction: Option<Transaction>,
     table: ResourceTable,
     /// Made at first use: most calls need no WASI at all, and seeding its generators is not free.
     wasi: Option<Box<WasiCtx>>,
@@ -53,6 +58,7 @@ impl CallState {
             service,
             envelope,
             children: 0,
+            transaction: None,
             dispatch,
             table,
             wasi: None,
@@ -94,5 +100,7 @@ pub fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     config::add_to_linker(linker)?;
     logging::add_to_linker(linker)?;
+    scratch::add_to_linker(linker)?;
+    storage::add_to_linker(linker)?;
     context::add_to_linker(linker)
 }

@@ -1,6 +1,6 @@
 //! Which interfaces the host provides, and which of them need a grant.
 
-use crate::config::Grant;
+use crate::config::{Grant, StorageMode};
 use crate::interface::without_version;
 
 /// What a component must be granted to import an interface of the host.
@@ -10,6 +10,8 @@ pub enum Requirement {
     Free,
     /// An `http:HOST:PORT` grant.
     Http,
+    /// State: a `storage` of its own.
+    Storage,
     /// The host has no such interface.
     Unknown,
 }
@@ -23,13 +25,15 @@ const FREE_PACKAGES: [&str; 6] = [
     "wasi:filesystem",
     "wasi:sockets",
 ];
-const FREE_INTERFACES: [&str; 5] = [
+const FREE_INTERFACES: [&str; 6] = [
     "wasi:http/types",
     "wasi:config/store",
     "wasi:logging/logging",
     "bookshop:platform/context",
     "bookshop:platform/call-error",
+    "bookshop:platform/scratch",
 ];
+const STORAGE: &str = "bookshop:platform/storage";
 const OUTGOING_HTTP: &str = "wasi:http/outgoing-handler";
 
 /// What importing `interface` requires.
@@ -39,6 +43,7 @@ pub fn requirement(interface: &str) -> Requirement {
     let package = path.split_once('/').map_or(path, |(package, _)| package);
     match path {
         OUTGOING_HTTP => Requirement::Http,
+        STORAGE => Requirement::Storage,
         _ if FREE_INTERFACES.contains(&path) || FREE_PACKAGES.contains(&package) => {
             Requirement::Free
         }
@@ -48,7 +53,11 @@ pub fn requirement(interface: &str) -> Requirement {
 
 /// The line to add to a service's section so that it may import `interface`; `None` if it may already.
 #[must_use]
-pub fn missing_grant(interface: &str, grants: &[Grant]) -> Option<&'static str> {
+pub fn missing_grant(
+    interface: &str,
+    grants: &[Grant],
+    storage: Option<StorageMode>,
+) -> Option<&'static str> {
     match requirement(interface) {
         Requirement::Http
             if !grants
@@ -57,7 +66,8 @@ pub fn missing_grant(interface: &str, grants: &[Grant]) -> Option<&'static str> 
         {
             Some(r#"grants = ["http:HOST:PORT"]"#)
         }
-        Requirement::Http | Requirement::Free | Requirement::Unknown => None,
+        Requirement::Storage if storage.is_none() => Some(r#"storage = "volatile""#),
+        Requirement::Http | Requirement::Storage | Requirement::Free | Requirement::Unknown => None,
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! The commands are independent of the host: nothing here depends on its code, so a host that does not compile can still be checked.
 
+mod browser;
+mod check_api;
 mod command;
 mod deny;
 mod guests;
+mod shop;
 mod suite;
 mod tidy;
 mod totals;
@@ -20,6 +23,8 @@ cargo xtask COMMAND
   test            format, tidy, lints, guests and every test; the last line is `N passed, N failed`
   tidy [--json]   the rules of this repository that no compiler knows
   build-guests    the components and the fixtures, as WebAssembly
+  check-api       the shop's HTTP interface against its description (needs Python 3 and the built program)
+  test-browser    the shop page in Chromium (needs Node 20 and the built program)
   deny            licences, advisories and sources of all dependencies (needs cargo-deny)";
 
 fn main() -> ExitCode {
@@ -43,6 +48,8 @@ fn run() -> Result<bool> {
         ["tidy"] => tidy::run(&root, tidy::Format::Text),
         ["tidy", "--json"] => tidy::run(&root, tidy::Format::Json),
         ["build-guests"] => guests::build(&root),
+        ["check-api"] => check_api::run(&root),
+        ["test-browser"] => browser::run(&root),
         ["deny"] => deny::run(&root),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -16,6 +16,7 @@ const GUESTS: [&str; 2] = ["components", "tests/fixtures"];
 pub struct Workspace {
     packages: Vec<Package>,
     workspace_root: PathBuf,
+    target_directory: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +54,11 @@ impl Workspace {
 
     fn parse(metadata: &str) -> Result<Self> {
         serde_json::from_str(metadata).context("cannot read what `cargo metadata` prints")
+    }
+
+    /// The folder that cargo builds into.
+    pub fn target(&self) -> &Path {
+        &self.target_directory
     }
 
     /// Packages that become components.
@@ -119,7 +125,7 @@ mod tests {
             package("fixture-trap", "tests/fixtures/trap", "cdylib", &[]),
             package("xtask", "tests/xtask", "bin", &[]),
         ];
-        Workspace::parse(&json!({ "packages": packages, "workspace_root": "/clone" }).to_string())
+        Workspace::parse(&json!({ "packages": packages, "workspace_root": "/clone", "target_directory": "/clone/target" }).to_string())
             .expect("it is as cargo prints it")
     }
 

@@ -21,7 +21,7 @@ fn check(refusal: Refusal, expected: &str) {
 
 #[track_caller]
 fn check_call(error: CallError, expected: &str) {
-    check(Refusal::from(error), expected);
+    check(Refusal::of_call("orchestrator", error), expected);
 }
 
 fn failure() -> Failure {
@@ -42,7 +42,7 @@ fn overload(retry_after_ms: u64) -> CallError {
 fn wrong_requests_are_told_what_is_wrong() {
     check(
         Refusal::NotFound,
-        "404 NOT_FOUND: there is nothing here; GET / lists what there is",
+        "404 NOT_FOUND: there is nothing here; GET /openapi.yaml says what there is",
     );
     check(
         Refusal::MethodNotAllowed {
@@ -57,6 +57,14 @@ fn wrong_requests_are_told_what_is_wrong() {
     check(
         Refusal::InvalidRequest("$ must be an object".into()),
         "400 INVALID_REQUEST: $ must be an object",
+    );
+    check(
+        Refusal::UnknownOrder,
+        "404 UNKNOWN_ORDER: there is no order with this identity, or none any more",
+    );
+    check(
+        Refusal::IdempotencyKeyReused,
+        "422 IDEMPOTENCY_KEY_REUSED: this Idempotency-Key was sent with another body within the last 24 hours",
     );
 }
 
@@ -100,7 +108,7 @@ fn a_missing_service_is_named_without_the_reason() {
 }
 
 #[test]
-fn an_error_without_a_service_is_the_orchestrators() {
+fn an_error_without_a_service_is_the_callees() {
     check_call(
         CallError::Cancelled,
         "503 SERVICE_UNAVAILABLE: orchestrator is unavailable",

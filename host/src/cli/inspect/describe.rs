@@ -81,7 +81,7 @@ pub fn describe(path: &Path, bytes: &[u8]) -> Result<Description, String> {
     imports.retain(|import| import.provider.is_some());
     let grants: Vec<&str> = imports
         .iter()
-        .filter_map(|import| offered::missing_grant(&import.name, &[]))
+        .filter_map(|import| offered::missing_grant(&import.name, &[], None))
         .collect::<std::collections::BTreeSet<_>>()
         .into_iter()
         .collect();
@@ -137,7 +137,7 @@ fn interfaces<'a>(
 fn provider(name: &str, has_types_only: bool) -> Provider {
     match offered::requirement(name) {
         Requirement::Free => Provider::Host,
-        Requirement::Http => Provider::Grant,
+        Requirement::Http | Requirement::Storage => Provider::Grant,
         Requirement::Unknown if has_types_only => Provider::Types,
         Requirement::Unknown if interface::is_platform(name) => Provider::Nobody,
         Requirement::Unknown => Provider::Service,

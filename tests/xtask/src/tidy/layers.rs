@@ -21,10 +21,10 @@ const LAYERS: [(&str, &str); 9] = [
         "what a component is",
         "linker compat component imports compile engine",
     ),
-    ("what is kept", "replica storage timer placement membership"),
+    ("what is kept", "replica timer placement membership"),
     (
         "bounds and figures",
-        "admission limits parent service recorder telemetry",
+        "admission limits parent scratch service storage recorder telemetry",
     ),
     (
         "values",
