@@ -46,7 +46,7 @@ async fn status_has_the_documented_shape() {
         assert!(host["name"].is_string() && host["pid"].is_u64() && host["uptime_s"].is_u64());
     }
     let services = status["services"].as_array().expect("services");
-    assert_eq!(services.len(), 5);
+    assert_eq!(services.len(), 6);
     for service in services {
         assert_eq!(
             (&service["state"], &service["hosts"]),
@@ -73,7 +73,7 @@ async fn a_function_is_called_by_interface_or_service_and_answers_as_text_or_jso
     ] {
         let output = run(&[
             "call",
-            &format!("{target}.suggest"),
+            &format!("{target}.recommend"),
             basket,
             "--admin",
             &admin,
@@ -83,7 +83,7 @@ async fn a_function_is_called_by_interface_or_service_and_answers_as_text_or_jso
     }
     let output = run(&[
         "call",
-        "suggestions.suggest",
+        "suggestions.recommend",
         basket,
         "--json",
         "--admin",
@@ -92,12 +92,12 @@ async fn a_function_is_called_by_interface_or_service_and_answers_as_text_or_jso
     .await;
     let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(answer["ok"].as_array().map(Vec::len), Some(3));
-    let wrong = run(&["call", "suggestions.suggest", "{", "--admin", &admin]).await;
+    let wrong = run(&["call", "suggestions.recommend", "{", "--admin", &admin]).await;
     assert_fails(
         &wrong,
         2,
         &[
-            "argument items of bookshop:shop/suggestions@0.1.suggest is not WAVE text",
+            "argument items of bookshop:shop/suggestions@0.1.recommend is not WAVE text",
             "list<record",
         ],
     );

@@ -76,7 +76,7 @@ pub fn write_config(hosts: &[&'static str], sections: &str) -> (PathBuf, Vec<Add
     (file, addresses)
 }
 
-/// The sections of the shop's five services, from the components the build left.
+/// The sections of the shop's services, from the components the build left.
 pub fn shop() -> String {
     let mut sections = String::new();
     for name in [
@@ -85,16 +85,17 @@ pub fn shop() -> String {
         "transaction-verification",
         "fraud-detection",
         "suggestions",
+        "orders",
     ] {
-        let http = if name == "frontend" {
-            "http = { path = \"/\" }\n"
-        } else {
-            ""
+        let more = match name {
+            "frontend" => "http = { path = \"/\" }\n",
+            "orders" => "storage = \"volatile\"\n",
+            _ => "",
         };
         let wasm = paths::guest(name);
         write!(
             sections,
-            "\n[service.{name}]\nwasm = \"{}\"\n{http}",
+            "\n[service.{name}]\nwasm = \"{}\"\n{more}",
             wasm.display()
         )
         .expect("a string takes any text");

@@ -6,6 +6,7 @@ mod cli;
 mod cluster;
 mod paths;
 mod processes;
+mod shop;
 mod test_host;
 mod tour;
 

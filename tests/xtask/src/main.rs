@@ -20,7 +20,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask COMMAND
 
-  test            format, tidy, lints, guests and every test; the last line is `N passed, N failed`
+  test            format, tidy, lints, guests, page and every test; the last line is `N passed, N failed`
   tidy [--json]   the rules of this repository that no compiler knows
   build-guests    the components and the fixtures, as WebAssembly
   check-api       the shop's HTTP interface against its description (needs Python 3 and the built program)

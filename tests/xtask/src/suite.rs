@@ -3,7 +3,7 @@
 use crate::command::{Stream, cargo, output, succeeds, watch};
 use crate::totals::Totals;
 use crate::workspace::{PROGRAM, Workspace};
-use crate::{guests, tidy};
+use crate::{browser, guests, tidy};
 use anyhow::Result;
 use std::path::Path;
 
@@ -38,6 +38,8 @@ pub fn run(root: &Path) -> Result<bool> {
         arguments.extend(["--", "--deny", "warnings"]);
         step("lints", succeeds(cargo(root, &arguments)));
     }
+    // Uses the built program as people do; quick beside the lints, and finds what no Rust test can.
+    step("page", browser::run(root));
     let mut totals = Totals {
         passed: 0,
         failed: failed.len() as u64,
