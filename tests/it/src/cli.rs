@@ -105,7 +105,7 @@ async fn a_function_is_called_by_interface_or_service_and_answers_as_text_or_jso
     assert_fails(
         &unknown,
         1,
-        &["suggestions exports no function nothing; it exports suggest"],
+        &["suggestions exports no function nothing; it exports clear, init, recommend, suggest"],
     );
     let no_dot = run(&["call", "suggestions", "--admin", &admin]).await;
     assert!(!no_dot.status.success());
