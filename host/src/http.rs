@@ -238,6 +238,11 @@ fn failure(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
+    // Nothing in it is private, and a page from elsewhere that may read the service's answers should read this one too.
+    response.headers_mut().insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
     if let Some(retry_after) = retry_after {
         // The header counts whole seconds; rounding down would invite the client back too early.
         response.headers_mut().insert(

@@ -2,10 +2,12 @@
 //!
 //! The engine is configured as the host's is (same pool, same compiler settings), so what remains is what the host adds.
 
-use crate::Outcome;
+use crate::{Outcome, scratch};
 use bookshop_host::engine::{self, Room};
+use bookshop_host::os::Os;
+use bookshop_host::scratch::Scratch;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::{
     Component, ComponentExportIndex, InstancePre, Linker, ResourceTable, Val,
 };
@@ -19,6 +21,8 @@ const ROOM: Room = Room {
 };
 /// Calls of one instance in [`Bare::call_reused`], as of a pooled service of the host by default.
 const CALLS_PER_INSTANCE: u32 = 1000;
+/// What its calls may leave for one another, as for each service of the shop.
+const SCRATCH_BYTES: u64 = 64 << 20;
 /// Epochs until a guest would be stopped. The bare engine has no ticker.
 const NEVER: u64 = 1 << 40;
 
@@ -28,6 +32,8 @@ pub struct Bare {
     pre: InstancePre<State>,
     export: ComponentExportIndex,
     results: usize,
+    scratch: Arc<Scratch>,
+    os: Os,
     /// Instances that wait for their next call, for [`Bare::call_reused`].
     idle: Mutex<Vec<Instance>>,
 }
@@ -61,12 +67,16 @@ impl Bare {
     /// Compiles the component in `wasm` and finds `function` in its export `interface`, named with its full version.
     ///
     /// # Errors
-    /// There is no such component or function, or it imports more than WASI.
+    /// There is no such component or function.
     pub fn load(wasm: &Path, interface: &str, function: &str) -> Outcome<Self> {
         let (engine, _) = engine::runtime(ROOM)?;
         let component = Component::from_file(&engine, wasm)?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        let (os, scratch) = (Os::real(), Arc::new(Scratch::new(SCRATCH_BYTES)));
+        scratch::add_to_linker(&mut linker, &scratch, &os)?;
+        // Other functions of the component may need more. Whoever calls those gets an error.
+        linker.define_unknown_imports_as_traps(&component)?;
         let pre = linker.instantiate_pre(&component)?;
         let interface = component
             .get_export_index(None, interface)
@@ -83,6 +93,8 @@ impl Bare {
             engine,
             pre,
             export,
+            scratch,
+            os,
             idle: Mutex::default(),
         })
     }
@@ -118,6 +130,14 @@ impl Bare {
                 .push(instance);
         }
         Ok(results)
+    }
+
+    /// Removes an order that a call left.
+    ///
+    /// # Errors
+    /// No call left it.
+    pub fn forget(&self, order_id: &str) -> Outcome {
+        scratch::forget(&self.scratch, &self.os, order_id)
     }
 
     async fn instance(&self) -> Outcome<Instance> {

@@ -4,15 +4,22 @@ use crate::bare::Bare;
 use crate::in_process::{Call, InProcess};
 use crate::{Outcome, order, paths};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use wasmtime::component::Val;
 
-/// The interface of `verify`, by its compatible version as the host names it, and as the component does.
+/// The interface of `init`, by its compatible version as the host names it, and as the component does.
 const VERIFICATION: &str = "bookshop:shop/transaction-verification@0.1";
 const VERIFICATION_VERSION: &str = "bookshop:shop/transaction-verification@0.1.0";
 
-/// Who is called in a comparison.
+/// Who is called in a comparison, and what becomes of the order that it is called with.
 #[derive(Clone)]
-pub enum Callee {
+pub struct Callee {
+    target: Target,
+    order: Order,
+}
+
+#[derive(Clone)]
+enum Target {
     /// The host.
     Host(Call),
     /// The engine alone, a fresh instance a call.
@@ -21,30 +28,75 @@ pub enum Callee {
     BareReused(Arc<Bare>, Vec<Val>),
 }
 
+/// Each call brings an order of its own: one that is known already would be answered in another way.
+#[derive(Clone, Copy)]
+enum Order {
+    /// The call is about none.
+    None,
+    /// It is cleared in the course of the call, or soon after.
+    Cleared,
+    /// The callee keeps it, so it is removed once the call is timed.
+    Kept,
+}
+
 impl Callee {
-    /// One call.
+    fn new(target: Target, order: Order) -> Self {
+        Self { target, order }
+    }
+
+    /// One call: how long it took, and the answer.
     ///
     /// # Errors
-    /// The call failed, so there is nothing to measure.
-    pub async fn run(&self) -> Outcome<Vec<Val>> {
-        match self {
-            Self::Host(call) => call.run().await,
-            Self::BareFresh(bare, arguments) => bare.call_fresh(arguments).await,
-            Self::BareReused(bare, arguments) => bare.call_reused(arguments).await,
+    /// The call failed or its answer is an error, so there is nothing to measure.
+    pub async fn run(&self) -> Outcome<(Duration, Vec<Val>)> {
+        let template = match &self.target {
+            Target::Host(call) => &call.arguments,
+            Target::BareFresh(_, arguments) | Target::BareReused(_, arguments) => arguments,
+        };
+        let (arguments, order_id) = match self.order {
+            Order::None => (template.clone(), String::new()),
+            Order::Cleared | Order::Kept => order::renewed(template)?,
+        };
+        let started = Instant::now();
+        let answer = match &self.target {
+            Target::Host(call) => call.run(&arguments).await?,
+            Target::BareFresh(bare, _) => bare.call_fresh(&arguments).await?,
+            Target::BareReused(bare, _) => bare.call_reused(&arguments).await?,
+        };
+        let took = started.elapsed();
+        if let Some(Val::Result(Err(error))) = answer.first() {
+            return Err(format!("the answer is an error: {error:?}").into());
+        }
+        match (self.order, &self.target) {
+            (Order::None | Order::Cleared, _) => {}
+            (Order::Kept, Target::Host(call)) => call.forget(&order_id)?,
+            (Order::Kept, Target::BareFresh(bare, _) | Target::BareReused(bare, _)) => {
+                bare.forget(&order_id)?;
+            }
+        }
+        Ok((took, answer))
+    }
+
+    /// Whether it is the engine alone, which never waits for anything: its calls run one after the other however many are asked for.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        match self.target {
+            Target::Host(_) => false,
+            Target::BareFresh(..) | Target::BareReused(..) => true,
         }
     }
 }
 
 /// Everything that is compared in one process.
 pub struct Callees {
-    /// `transaction-verification.verify` with the whole order, by the engine alone.
+    /// `transaction-verification.init` with the whole order, by the engine alone.
     pub bare_fresh: Callee,
     /// The same on instances used again.
     pub bare_reused: Callee,
     /// The same through the host.
-    pub verify: Callee,
+    pub init: Callee,
     /// The same through the host, pooled.
-    pub verify_pooled: Callee,
+    pub init_pooled: Callee,
     /// `neighbour.ping` with a number.
     pub one_service: Callee,
     /// The same, pooled.
@@ -53,7 +105,7 @@ pub struct Callees {
     pub two_services: Callee,
     /// The same, both pooled.
     pub two_services_pooled: Callee,
-    /// `orchestrator.checkout`, which calls three services at once.
+    /// `orchestrator.checkout` with all that is behind it: four more services, thirteen calls.
     pub checkout: Callee,
     /// The same, all pooled.
     pub checkout_pooled: Callee,
@@ -65,16 +117,20 @@ impl Callees {
     /// # Errors
     /// Something is not built, or a call does not answer what it should.
     pub async fn prepare(host: &InProcess) -> Outcome<Self> {
-        let order = [order::record()?];
-        let verify = host.call("transaction-verification", VERIFICATION, "verify", &order)?;
+        let order = [order::record()?, order::progress()];
+        let init = |name: &str| host.call(name, VERIFICATION, "init", &order);
+        let (fresh, pooled) = (
+            init("transaction-verification")?,
+            init("transaction-verification-pooled")?,
+        );
         let bare = Arc::new(Bare::load(
             &paths::guest("transaction-verification")?,
             VERIFICATION_VERSION,
-            "verify",
+            "init",
         )?);
         let one = |name: &str| {
             host.call(name, "fixture:hostile/neighbour@0.1", "ping", &[41.into()])
-                .map(Callee::Host)
+                .map(|call| Callee::new(Target::Host(call), Order::None))
         };
         let two = |name: &str| {
             host.call(
@@ -83,22 +139,26 @@ impl Callees {
                 "call-ping",
                 &[41.into()],
             )
-            .map(Callee::Host)
+            .map(|call| Callee::new(Target::Host(call), Order::None))
         };
         let checkout = |name: &str| {
-            host.call(name, "bookshop:shop/orchestrator@0.1", "checkout", &order)
-                .map(Callee::Host)
+            host.call(
+                name,
+                "bookshop:shop/orchestrator@0.1",
+                "checkout",
+                &order[..1],
+            )
+            .map(|call| Callee::new(Target::Host(call), Order::Cleared))
         };
+        let kept = |target| Callee::new(target, Order::Kept);
         let callees = Self {
-            bare_fresh: Callee::BareFresh(Arc::clone(&bare), verify.arguments.clone()),
-            bare_reused: Callee::BareReused(bare, verify.arguments.clone()),
-            verify_pooled: Callee::Host(host.call(
-                "transaction-verification-pooled",
-                VERIFICATION,
-                "verify",
-                &order,
-            )?),
-            verify: Callee::Host(verify),
+            bare_fresh: kept(Target::BareFresh(
+                Arc::clone(&bare),
+                fresh.arguments.clone(),
+            )),
+            bare_reused: kept(Target::BareReused(bare, fresh.arguments.clone())),
+            init: kept(Target::Host(fresh)),
+            init_pooled: kept(Target::Host(pooled)),
             one_service: one("neighbour")?,
             one_service_pooled: one("neighbour-pooled")?,
             two_services: two("caller")?,
@@ -109,10 +169,10 @@ impl Callees {
         for callee in [
             &callees.bare_fresh,
             &callees.bare_reused,
-            &callees.verify,
-            &callees.verify_pooled,
+            &callees.init,
+            &callees.init_pooled,
         ] {
-            expect(callee, "accepted").await?;
+            expect(callee, r#"("transaction-verification", U32(1))"#).await?;
         }
         for callee in [
             &callees.one_service,
@@ -130,7 +190,7 @@ impl Callees {
 }
 
 async fn expect(callee: &Callee, part: &str) -> Outcome {
-    let answer = format!("{:?}", callee.run().await?);
+    let answer = format!("{:?}", callee.run().await?.1);
     if answer.contains(part) {
         Ok(())
     } else {

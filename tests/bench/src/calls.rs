@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Calls under way on one thread at a time.
 const IN_FLIGHT: [usize; 2] = [1, 16];
 
-/// Measures the engine alone, one service, and four.
+/// Measures the engine alone, one service, and a whole checkout.
 ///
 /// # Errors
 /// Something is not built, or a call fails.
@@ -29,21 +29,21 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
     );
     for (what, callee) in [
         (
-            "verify an order, engine alone, fresh instance",
+            "hand an order over, engine alone, fresh instance",
             &callees.bare_fresh,
         ),
-        ("verify an order, host, fresh instance", &callees.verify),
+        ("hand an order over, host, fresh instance", &callees.init),
         (
-            "verify an order, engine alone, instance reused",
+            "hand an order over, engine alone, instance reused",
             &callees.bare_reused,
         ),
-        ("verify an order, host, pooled", &callees.verify_pooled),
+        ("hand an order over, host, pooled", &callees.init_pooled),
         (
-            "checkout: orchestrator and three services at once, fresh instances",
+            "a whole checkout: fourteen calls of five services, fresh instances",
             &callees.checkout,
         ),
         (
-            "checkout: orchestrator and three services at once, pooled",
+            "a whole checkout: fourteen calls of five services, pooled",
             &callees.checkout_pooled,
         ),
     ] {
@@ -73,11 +73,11 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-/// The engine alone never waits for anything, so its calls run one after the other however many are asked for.
 fn in_flight(callee: &Callee) -> &'static [usize] {
-    match callee {
-        Callee::Host(_) => &IN_FLIGHT,
-        Callee::BareFresh(..) | Callee::BareReused(..) => &IN_FLIGHT[..1],
+    if callee.is_bare() {
+        &IN_FLIGHT[..1]
+    } else {
+        &IN_FLIGHT
     }
 }
 
@@ -123,9 +123,7 @@ fn thread(callee: &Callee, in_flight: usize, is_over: &Arc<AtomicBool>) -> Outco
                 tokio::spawn(async move {
                     let mut latencies = Vec::new();
                     while !is_over.load(Ordering::Relaxed) {
-                        let started = Instant::now();
-                        callee.run().await?;
-                        latencies.push(microseconds(started.elapsed()));
+                        latencies.push(microseconds(callee.run().await?.0));
                     }
                     Outcome::Ok(latencies)
                 })

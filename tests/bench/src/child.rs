@@ -1,12 +1,14 @@
 //! Programs that a measurement starts: none outlives it, however it ends.
 
-use crate::Outcome;
+use crate::{Outcome, cluster};
 use bookshop_host::os::signal::StopSignals;
 use bookshop_host::os::task;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Processes that are running now.
 static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
@@ -39,6 +41,24 @@ impl Owned {
     pub fn ended(&mut self) -> Option<String> {
         let status = self.0.try_wait().ok().flatten()?;
         Some(status.to_string())
+    }
+
+    /// Waits until somebody listens on an address that was given to it.
+    ///
+    /// # Errors
+    /// It ended, or nobody listens within `patience`.
+    pub fn until_listening(&mut self, address: SocketAddr, patience: Duration) -> Outcome {
+        let end = Instant::now() + patience;
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = self.ended() {
+                return Err(format!("the program for {address} ended with {status}").into());
+            }
+            if Instant::now() >= end {
+                return Err(format!("nobody listens on {address}").into());
+            }
+            std::thread::sleep(cluster::POLL);
+        }
+        Ok(())
     }
 
     /// Asks it to stop.

@@ -177,7 +177,10 @@ impl Drop for ClusterFile {
 }
 
 /// Addresses that are free: all are held until the last is found, so that they differ.
-fn free_addresses(count: usize) -> Outcome<Vec<SocketAddr>> {
+///
+/// # Errors
+/// The operating system has none.
+pub fn free_addresses(count: usize) -> Outcome<Vec<SocketAddr>> {
     let held = (0..count)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<Vec<_>, _>>()?;

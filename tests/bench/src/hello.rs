@@ -7,11 +7,11 @@ use crate::cluster_file::Draft;
 use crate::report::Report;
 use crate::scale::Scale;
 use crate::wrk::{self, Load, Request};
-use crate::{Outcome, cluster, paths};
+use crate::{Outcome, paths};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longest wait for a server to listen.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,10 +40,10 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
     let peer = peer_program();
     Cluster::prepare(&scale.program, &Draft::hello()?.write()?)?;
     let mut loads: BTreeMap<(usize, &str), Vec<Load>> = BTreeMap::new();
-    let mut load = |what, server, address: SocketAddr| -> Outcome {
+    let mut load = |what, server: u32, address: SocketAddr| -> Outcome {
         for clients in CLIENTS {
             let load = wrk::measure(
-                server,
+                &[server],
                 &format!("http://{address}/"),
                 Request::Get,
                 clients,
@@ -121,15 +121,6 @@ fn start_peer(program: &str, flags: &[&str]) -> Outcome<(Owned, SocketAddr)> {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let mut peer = Owned::spawn(&mut command)?;
-    let end = Instant::now() + PATIENCE;
-    while TcpStream::connect(address).is_err() {
-        if let Some(status) = peer.ended() {
-            return Err(format!("{program} serve ended with {status}").into());
-        }
-        if Instant::now() >= end {
-            return Err(format!("{program} serve does not listen").into());
-        }
-        std::thread::sleep(cluster::POLL);
-    }
+    peer.until_listening(address, PATIENCE)?;
     Ok((peer, address))
 }

@@ -6,7 +6,7 @@ use crate::in_process::InProcess;
 use crate::report::{Report, Row};
 use crate::scale::Scale;
 use crate::statistics::Samples;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Calls before the first that counts.
 const WARM_UP_CALLS: usize = 500;
@@ -26,14 +26,14 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
         );
         for (what, base, with) in [
             (
-                "verify an order: engine alone → host, fresh instance",
+                "hand an order over: engine alone → host, fresh instance",
                 &callees.bare_fresh,
-                &callees.verify,
+                &callees.init,
             ),
             (
-                "verify an order: engine alone → host, pooled",
+                "hand an order over: engine alone → host, pooled",
                 &callees.bare_reused,
-                &callees.verify_pooled,
+                &callees.init_pooled,
             ),
             (
                 "one service → a service that calls it, fresh instances",
@@ -101,9 +101,7 @@ async fn compare(what: &str, base: &Callee, with: &Callee, scale: &Scale) -> Out
 async fn sample(callee: &Callee, calls: usize) -> Outcome<Vec<f64>> {
     let mut samples = Vec::with_capacity(calls);
     for _ in 0..calls {
-        let started = Instant::now();
-        callee.run().await?;
-        samples.push(microseconds(started.elapsed()));
+        samples.push(microseconds(callee.run().await?.0));
     }
     Ok(samples)
 }

@@ -1,14 +1,15 @@
 //! A real host in this process, and calls that go through its router.
 
-use crate::{Outcome, paths};
+use crate::{Outcome, paths, scratch};
 use bookshop_host::config::Config;
-use bookshop_host::dispatch::{Dispatch, FunctionName, Invocation, ServiceId};
+use bookshop_host::dispatch::{Dispatch, FunctionName, Invocation};
 use bookshop_host::envelope::Envelope;
 use bookshop_host::host::{self, Host};
 use bookshop_host::json;
 use bookshop_host::os::Os;
 use bookshop_host::parent::Parent;
 use bookshop_host::payload::Payload;
+use bookshop_host::service::Service;
 use bookshop_host::services::State;
 use serde_json::Value;
 use std::path::Path;
@@ -92,7 +93,7 @@ impl InProcess {
                 16,
             ),
             os: self.os.clone(),
-            service: slot.service.id,
+            service: Arc::clone(&slot.service),
             function: Arc::new(function),
             arguments: values.collect::<Result<_, _>>()?,
         })
@@ -109,9 +110,9 @@ impl InProcess {
 pub struct Call {
     dispatch: Arc<dyn Dispatch>,
     os: Os,
-    service: ServiceId,
+    service: Arc<Service>,
     function: Arc<FunctionName>,
-    /// What it is called with.
+    /// What it is called with, but for the identity of an order.
     pub arguments: Vec<Val>,
     envelope: Envelope,
 }
@@ -121,21 +122,29 @@ impl Call {
     ///
     /// # Errors
     /// As the host says.
-    pub async fn run(&self) -> Outcome<Vec<Val>> {
+    pub async fn run(&self, arguments: &[Val]) -> Outcome<Vec<Val>> {
         let envelope = Envelope {
             deadline: self.os.clock.monotonic() + DEADLINE,
             ..self.envelope.clone()
         };
         let invocation = Invocation {
-            service: self.service,
+            service: self.service.id,
             function: Arc::clone(&self.function),
-            arguments: Payload::Values(self.arguments.clone()),
+            arguments: Payload::Values(arguments.to_vec()),
             envelope,
         };
         match Arc::clone(&self.dispatch).dispatch(invocation).await? {
             Payload::Values(values) => Ok(values),
             Payload::Request(_) | Payload::Response(_) => Err("the answer is no value".into()),
         }
+    }
+
+    /// Removes an order that a call left.
+    ///
+    /// # Errors
+    /// No call left it.
+    pub fn forget(&self, order_id: &str) -> Outcome {
+        scratch::forget(&self.service.scratch, &self.os, order_id)
     }
 }
 
@@ -154,6 +163,7 @@ fn cluster_file() -> Outcome<String> {
         ("transaction-verification", "transaction-verification", &[]),
         ("fraud-detection", "fraud-detection", &[]),
         ("suggestions", "suggestions", &[]),
+        ("orders", "orders", &[]),
         (
             "orchestrator",
             "orchestrator",
@@ -164,6 +174,7 @@ fn cluster_file() -> Outcome<String> {
                 ),
                 ("bookshop:shop/fraud-detection", "fraud-detection"),
                 ("bookshop:shop/suggestions", "suggestions"),
+                ("bookshop:shop/orders", "orders"),
             ],
         ),
     ] {
@@ -174,9 +185,12 @@ fn cluster_file() -> Outcome<String> {
                 .map(|(interface, to)| format!("{interface:?} = {{ to = \"{to}{suffix}\" }}"))
                 .collect();
             text += &format!(
-                "\n[service.{name}{suffix}]\nwasm = {wasm:?}\ninstance = \"{instance}\"\nlinks = {{ {} }}\nlimits = {{ memory = \"16MiB\" }}\n",
+                "\n[service.{name}{suffix}]\nwasm = {wasm:?}\ninstance = \"{instance}\"\nlinks = {{ {} }}\nlimits = {{ memory = \"16MiB\", scratch = \"64MiB\" }}\n",
                 links.join(", ")
             );
+            if name == "orders" {
+                text += "storage = \"volatile\"\n";
+            }
         }
     }
     Ok(text)

@@ -37,7 +37,7 @@ enum Name {
     Start,
     /// Memory idle and after work, and of one more service (S6).
     Memory,
-    /// The shop over HTTP, fresh and pooled.
+    /// The shop over HTTP, fresh and pooled, beside native processes (S1).
     Checkout,
     /// Hello world over HTTP, beside `wasmtime serve` (S3).
     Hello,

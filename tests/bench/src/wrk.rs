@@ -47,12 +47,12 @@ pub fn check() -> Outcome {
         .map_err(|error| format!("cannot run wrk ({error}); on Debian: apt-get install wrk").into())
 }
 
-/// Warms up, then measures `clients` connections against the server with this process number.
+/// Warms up, then measures `clients` connections against the server that these processes are.
 ///
 /// # Errors
-/// `wrk` fails, or the server is gone.
+/// `wrk` fails, or a process of the server is gone.
 pub fn measure(
-    server: u32,
+    servers: &[u32],
     url: &str,
     request: Request,
     clients: usize,
@@ -60,13 +60,13 @@ pub fn measure(
 ) -> Outcome<Load> {
     run(url, request, clients, scale.warm_up)?;
     let (server_before, client_before, machine_before) = (
-        process::cpu(server)?,
+        server_cpu(servers)?,
         process::children_cpu()?,
         Machine::now()?,
     );
     let numbers = run(url, request, clients, scale.run)?;
     let machine = Machine::now()?.since(machine_before);
-    let server_cpu = (process::cpu(server)? - server_before).as_secs_f64();
+    let server_cpu = (server_cpu(servers)? - server_before).as_secs_f64();
     let client_cpu = (process::children_cpu()? - client_before).as_secs_f64();
     let number = |key: &str| {
         numbers[key]
@@ -116,6 +116,10 @@ pub fn median_row(what: &str, clients: usize, mut loads: Vec<Load>) -> Option<Ro
             .number("steal %", load.steal_percent, 2)
             .number("errors", errors, 0),
     )
+}
+
+fn server_cpu(servers: &[u32]) -> Outcome<Duration> {
+    servers.iter().map(|pid| process::cpu(*pid)).sum()
 }
 
 fn run(url: &str, request: Request, clients: usize, time: Duration) -> Outcome<Value> {
