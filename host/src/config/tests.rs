@@ -57,6 +57,7 @@ fn every_key_is_read() {
         hosts = ["beta", "alpha"]
         instance = "pooled"
         retire-after = 50
+        storage = "volatile"
         http = {{ path = "/fraud" }}
         config = {{ threshold = "0.8" }}
         grants = ["http:api.example.org:443", "env:REGION"]
@@ -68,6 +69,8 @@ fn every_key_is_read() {
         queue = 0x10
         arguments = "64KiB"
         result = "2MiB"
+        scratch = "8KiB"
+        storage = "1GiB"
         log-lines-per-second = 0
         [service.fraud-detection.links]
         "bookshop:shop/suggestions" = {{ to = "fraud-detection" }}
@@ -114,6 +117,9 @@ fn every_key_is_read() {
             instance: Pooled {
                 retire_after: 50,
             },
+            storage: Some(
+                Volatile,
+            ),
             http: Some(
                 Http {
                     path: "/fraud",
@@ -127,6 +133,8 @@ fn every_key_is_read() {
                 queue: 16,
                 arguments_bytes: 65536,
                 result_bytes: 2097152,
+                scratch_bytes: 8192,
+                storage_bytes: 1073741824,
                 log_lines_per_second: 0,
             },
             config: {
