@@ -87,7 +87,7 @@ fn an_unknown_key_gets_the_nearest_one_and_all_known_ones() {
     check(
         "[service.a]\nwasm = \"a.wasm\"\nlimits = { log_lines_per_second = 5 }",
         expect![
-            "c:11:12: service.a.limits.log_lines_per_second: unknown key; did you mean `log-lines-per-second`? known here: memory, time, cpu, concurrency, queue, arguments, result, log-lines-per-second"
+            "c:11:12: service.a.limits.log_lines_per_second: unknown key; did you mean `log-lines-per-second`? known here: memory, time, cpu, concurrency, queue, arguments, result, scratch, storage, log-lines-per-second"
         ],
     );
     check(
