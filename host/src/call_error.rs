@@ -2,6 +2,8 @@
 //!
 //! The WIT form is `bookshop:platform/call-error.call-error`, recognised by structure (the component model's types have no names).
 
+pub mod wire;
+
 use std::time::Duration;
 use wasmtime::component::Val;
 use wasmtime::component::types::Type;
@@ -102,6 +104,38 @@ impl CallError {
             Self::Redirected { .. } => "redirected",
             Self::HopLimit { .. } => "hop-limit",
         }
+    }
+
+    /// The service that it is about; none if it is about no particular one.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        match self {
+            Self::NotFound { service, .. }
+            | Self::NotGranted { service, .. }
+            | Self::Incompatible { service, .. }
+            | Self::Overloaded { service, .. }
+            | Self::DeadlineExceeded { service, .. }
+            | Self::Trapped { service, .. }
+            | Self::Unavailable { service, .. }
+            | Self::HopLimit { service, .. } => Some(service),
+            Self::Cancelled | Self::Redirected { .. } => None,
+        }
+    }
+
+    /// This error, as one that came from another host, which its message then names.
+    #[must_use]
+    pub fn on_host(mut self, host: &str) -> Self {
+        match &mut self {
+            Self::NotFound { message, .. }
+            | Self::NotGranted { message, .. }
+            | Self::Incompatible { message, .. }
+            | Self::DeadlineExceeded { message, .. }
+            | Self::Trapped { message, .. }
+            | Self::Unavailable { message, .. }
+            | Self::HopLimit { message, .. } => *message = format!("on {host}: {message}"),
+            Self::Overloaded { .. } | Self::Cancelled | Self::Redirected { .. } => {}
+        }
+        self
     }
 
     /// This error as a value of `bookshop:platform/call-error.call-error`.

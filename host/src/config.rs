@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use toml::de::DeTable;
 
+mod chaos;
 mod cluster;
 pub mod duration;
 mod error;
@@ -32,6 +33,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use chaos::Chaos;
 pub use cluster::Cluster;
 pub use error::{ConfigError, InvalidValue, Problem};
 pub use grant::Grant;
@@ -58,6 +60,8 @@ pub struct Config {
     pub hosts: Vec<Host>,
     /// The services, in the order of their names.
     pub services: Vec<ServiceConfig>,
+    /// Whether faults may be injected.
+    pub chaos: Chaos,
 }
 
 impl Config {
@@ -115,6 +119,21 @@ impl Config {
         self.hosts.iter().find(|host| host.name.as_str() == name)
     }
 
+    /// Where the host called `name` stands in `hosts`, which is how peers are told apart without comparing texts.
+    ///
+    /// # Errors
+    /// There is none; the error names the one that was probably meant, and all there are.
+    pub fn host_index(&self, name: &str) -> Result<usize, InvalidValue> {
+        let found = self
+            .hosts
+            .iter()
+            .position(|host| host.name.as_str() == name);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = self.hosts.iter().map(|host| host.name.as_str()).collect();
+            InvalidValue(validate::unknown("host", name, &known, "this cluster"))
+        })
+    }
+
     /// The service called `name`.
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&ServiceConfig> {
@@ -149,6 +168,7 @@ struct RawConfig {
     cluster: Option<Cluster>,
     hosts: Vec<RawHost>,
     services: Vec<RawService>,
+    chaos: Chaos,
 }
 
 impl RawConfig {
@@ -167,6 +187,7 @@ impl RawConfig {
                 .into_iter()
                 .map(|(name, section)| RawService::read(name, section))
                 .collect(),
+            chaos: Chaos::read(root.child("chaos")),
         };
         root.finish();
         raw
@@ -189,6 +210,7 @@ impl RawConfig {
             path: path.to_owned(),
             cluster: self.cluster?,
             hosts,
+            chaos: self.chaos,
         })
     }
 }

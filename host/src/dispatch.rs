@@ -33,6 +33,15 @@ impl fmt::Display for FunctionName {
     }
 }
 
+/// Where a call may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// On this host or, if the service does not run here, on another.
+    Cluster,
+    /// On this host only: another one chose it, and would be asked in a circle.
+    Here,
+}
+
 /// One call.
 pub struct Invocation {
     /// Who is called.
@@ -43,6 +52,8 @@ pub struct Invocation {
     pub arguments: Payload,
     /// Its identity and bounds.
     pub envelope: Envelope,
+    /// Where it may run.
+    pub reach: Reach,
 }
 
 /// The answer of a call, to come. Dropping it cancels the call.

@@ -1,10 +1,14 @@
 //! What travels with each call: identity, deadline, trace, idempotency key, hop budget.
 
+pub mod trace;
+
 use crate::os::Entropy;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use trace::TraceParent;
 
 /// A caller leaves its callee this much less time than it has itself, at most, so that it can still
 /// handle the callee's lateness as an answer instead of being ended together with it.
@@ -65,6 +69,15 @@ impl Envelope {
                 .map(|key| derive_key(key, function, ordinal)),
             caller: Arc::clone(service),
             hops_left: self.hops_left.saturating_sub(1),
+        }
+    }
+
+    /// The name of this call for what it causes outside, as the header [`trace::HEADER`].
+    #[must_use]
+    pub fn trace_parent(&self) -> TraceParent {
+        TraceParent {
+            trace_id: self.trace_id,
+            span_id: self.span_id,
         }
     }
 

@@ -1,102 +1,52 @@
-//! One host: its services, its serving threads, its admin interface, from start to drained stop.
+//! One host: its services, its serving threads, its ways to other hosts, its admin interface, from start to drained stop.
 
 use crate::admin;
+use crate::api::Api;
+use crate::certificates::Credentials;
+use crate::chaos::Chaos;
 use crate::compile::Compiler;
-use crate::config::{Config, HostName, StorageMode};
-use crate::dispatch::{Dispatch, ServiceId};
-use crate::engine::{self, Allocation, Room, Ticker};
-use crate::http::{Front, Route, serve};
+use crate::config::{Config, HostName};
+use crate::dispatch::{Dispatch, FunctionName};
+use crate::engine::Ticker;
+use crate::http::Front;
 use crate::os::Os;
 use crate::os::clock::{sleep, timeout};
 use crate::os::disk::FolderLock;
-use crate::os::network::{Accepted, TcpListener};
+use crate::os::network::TcpListener;
 use crate::os::task::{self, Task};
 use crate::parent::Parent;
 use crate::router::Router;
-use crate::scratch::Scratch;
-use crate::service::Service;
-use crate::services::{Services, Slot, State};
-use crate::storage::Storage;
+use crate::services::{Services, State};
 use crate::supervisor::{self, Supervisor};
-use crate::telemetry::{Figures, Log, ServiceLog};
+use crate::telemetry::Log;
+use crate::transport::Refusals;
+use crate::transport::incoming::Incoming;
+use crate::transport::outgoing::Outgoing;
+use crate::transport::peers::Peers;
+use crate::transport::probe::{self, Introducer, Schedule};
+use crate::transport::wire::Wire;
+use crate::version::HTTP_INTERFACE;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
-use wasmtime::Engine;
+use tokio::sync::watch;
+
+mod error;
+mod parts;
+mod serving;
+
+pub use error::StartError;
+use serving::{Doors, Entrance};
 
 /// Folder of the compiled code, below the data root: shared by its hosts.
 pub const COMPILED_FOLDER: &str = "compiled";
-/// Connections handed to a thread that it has not yet begun to serve.
-const HANDOVER_MAX: usize = 64;
-/// Instances beyond those of all services' concurrency: retiring ones overlap with their successors for a moment.
-const SPARE_CALLS: u32 = 32;
 /// How often a drain looks whether the last call is done.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
-/// How long to wait after an accept failed, which means that the process has no file descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Why a host does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The configuration has no such host.
-    #[error("no host {name} in the configuration; it has {known}")]
-    UnknownHost {
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: String,
-    },
-    /// Another process runs this host.
-    #[error("the data folder {} is in use by another process; stop that host, or give this one another --data", .path.display())]
-    DataInUse {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The data folder cannot be used.
-    #[error("cannot use the data folder {}", .path.display())]
-    Data {
-        /// The folder.
-        path: PathBuf,
-        /// The reason.
-        #[source]
-        source: io::Error,
-    },
-    /// A port is taken.
-    #[error(
-        "host {host} cannot listen on {address} (its {key}): the port is in use; stop the other program, or change {key} in the configuration"
-    )]
-    PortInUse {
-        /// The host.
-        host: String,
-        /// The key of the configuration.
-        key: &'static str,
-        /// The address.
-        address: SocketAddr,
-    },
-    /// An address cannot be listened on.
-    #[error("host {host} cannot listen on {address} (its {key})")]
-    Listen {
-        /// The host.
-        host: String,
-        /// The key of the configuration.
-        key: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// The reason.
-        #[source]
-        source: io::Error,
-    },
-    /// The engine does not run here.
-    #[error("cannot start the engine: {0}")]
-    Engine(String),
-    /// The machine has no threads left.
-    #[error("cannot start a thread")]
-    Thread(#[source] io::Error),
-}
+/// How long a stopping host waits for its peers to hear of it. One that does not finds out at its next call.
+const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// What a host is started with.
 pub struct Options {
@@ -116,6 +66,10 @@ pub struct Options {
 pub struct Host {
     /// Where HTTP is served.
     pub http: SocketAddr,
+    /// Where other hosts connect.
+    pub peer: SocketAddr,
+    /// Where programs outside the cluster call services.
+    pub api: SocketAddr,
     /// Where the admin interface is.
     pub admin: SocketAddr,
     /// Its log.
@@ -124,16 +78,35 @@ pub struct Host {
     pub services: Arc<Services>,
     /// Carries out calls.
     pub dispatch: Arc<dyn Dispatch>,
+    /// What it knows of the other hosts.
+    pub peers: Arc<Peers>,
     /// Stops and starts services.
     pub supervisor: Supervisor,
     config: Arc<Config>,
     os: Os,
     stop: watch::Sender<bool>,
+    stopping: watch::Sender<bool>,
+    wire: Arc<Wire>,
+    introducer: Arc<Introducer>,
     administration: Task<()>,
     tasks: Vec<Task<()>>,
     threads: Vec<JoinHandle<()>>,
     _ticker: Ticker,
     _lock: FolderLock,
+}
+
+/// What every thread that makes or takes calls shares with the others.
+struct Shared {
+    config: Arc<Config>,
+    host: HostName,
+    services: Arc<Services>,
+    peers: Arc<Peers>,
+    credentials: Credentials,
+    chaos: Chaos,
+    introducer: Arc<Introducer>,
+    refusals: Arc<Refusals>,
+    handle: Arc<FunctionName>,
+    os: Os,
 }
 
 /// Starts a host. When this returns it serves; services that could not be loaded are in its status and its log.
@@ -158,30 +131,22 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         return Err(StartError::UnknownHost { name, known });
     };
     let log = Log::new(&name, Arc::clone(&os.clock));
-    let folder = config.cluster.data.join(&name);
-    let lock = os
-        .disk
-        .lock(&folder)
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::WouldBlock => StartError::DataInUse {
-                path: folder.clone(),
-            },
-            _ => StartError::Data {
-                path: folder.clone(),
-                source,
-            },
-        })?;
+    let lock = lock(&config, &name, &os)?;
     // Bound before anything is loaded, so that a taken port is known at once; clients that come early wait in the kernel's queue.
-    let http_listener = listen(&os, &name, "http", host.http)?;
-    let admin_listener = listen(&os, &name, "admin", host.admin)?;
-    let address = |listener: &TcpListener, configured| listener.local_addr().unwrap_or(configured);
-    let (http, admin_address) = (
-        address(&http_listener, host.http),
-        address(&admin_listener, host.admin),
-    );
+    let (http_listener, http) = listen(&os, &name, "http", host.http)?;
+    let (peer_listener, peer) = listen(&os, &name, "peer", host.peer)?;
+    let (api_listener, api) = listen(&os, &name, "api", host.api)?;
+    let (admin_listener, admin) = listen(&os, &name, "admin", host.admin)?;
+    let credentials = Credentials::load(
+        &config.cluster.certificates_folder(),
+        &config.cluster.name,
+        &host.name,
+        &os,
+    )?;
 
-    let (engine, ticker) = engine(&config, &host.name, &log)?;
-    let services = Arc::new(Services::new(slots(&config, &host.name, &log, &os)));
+    let (engine, ticker) = parts::engine(&config, &host.name, &log)?;
+    let slots = parts::slots(&config, &host.name, &log, &os);
+    let services = Arc::new(Services::new(slots));
     let compiler = Compiler::new(
         program,
         config.cluster.data.join(COMPILED_FOLDER),
@@ -198,52 +163,98 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
     })
     .await
     .map_err(|error| StartError::Engine(format!("{error:#}")))?;
-    let dispatch: Arc<dyn Dispatch> = Arc::new(Router::new(Arc::clone(&services), os.clone()));
 
     let (stop, stopped) = watch::channel(false);
-    let front = Arc::new(Front::new(
-        routes(&config, &host.name),
-        Arc::clone(&dispatch),
-        config.cluster.hops_max,
-        os.clone(),
-    ));
-    let (handovers, threads) = serving_threads(&config, &front, &stopped)?;
+    let (stopping, is_stopping) = watch::channel(false);
+    let introducer = Arc::new(Introducer {
+        host: name.clone(),
+        peer,
+        services: Arc::clone(&services),
+        stopped: is_stopping,
+        os: os.clone(),
+    });
+    let shared = Shared {
+        peers: Arc::new(Peers::new(&config, &host.name, log.clone(), os.clone())),
+        chaos: Chaos::new(&config, &host.name, log.clone(), os.clone()),
+        refusals: Arc::new(Refusals::new(log.clone())),
+        handle: Arc::new(FunctionName {
+            interface: HTTP_INTERFACE.into(),
+            function: "handle".into(),
+        }),
+        config: Arc::clone(&config),
+        host: host.name.clone(),
+        services: Arc::clone(&services),
+        credentials,
+        introducer: Arc::clone(&introducer),
+        os: os.clone(),
+    };
+    let doors = (0..threads(&config)).map(|_| shared.doors()).collect();
+    let (handovers, threads) = serving::start(doors, &stopped).map_err(StartError::Thread)?;
+    let (wire, dispatch) = shared.router();
     let state = Arc::new(admin::Admin {
         config: Arc::clone(&config),
         host: host.name.clone(),
         services: Arc::clone(&services),
         supervisor: supervisor.clone(),
-        dispatch: Arc::clone(&dispatch),
         parent,
+        peers: Arc::clone(&shared.peers),
+        chaos: shared.chaos.clone(),
         log: log.clone(),
         started: os.clock.monotonic(),
         os: os.clone(),
     });
     let administration = task::spawn(admin::server::serve(state, admin_listener, stopped.clone()));
-    let tasks = vec![
+    let schedule = Schedule {
+        interval: config.cluster.probe_interval,
+        timeout: config.cluster.probe_timeout,
+    };
+    let mut tasks = probe::start(&shared.peers, &wire, &introducer, schedule);
+    tasks.extend([
         supervising,
-        task::spawn(accept(
-            http_listener,
+        task::spawn(shared.chaos.clone().expire()),
+        task::spawn(shared.credentials.clone().watch(log.clone())),
+    ]);
+    let api_entrance = if api.ip().is_loopback() {
+        Entrance::ApiInTheClear
+    } else {
+        Entrance::ApiCertified
+    };
+    for (entrance, listener) in [
+        (Entrance::Http, http_listener),
+        (Entrance::Peer, peer_listener),
+        (api_entrance, api_listener),
+    ] {
+        let (handovers, stopped) = (handovers.clone(), stopped.clone());
+        let accepting = serving::accept(
+            entrance,
+            listener,
             handovers,
             stopped,
             os.clone(),
             log.clone(),
-        )),
-    ];
+        );
+        tasks.push(task::spawn(accepting));
+    }
     log.info(
         None,
-        &format!("{name} serves http://{http}, admin http://{admin_address}"),
+        &format!("{name} serves http://{http}, api {api}, peers {peer}, admin http://{admin}"),
     );
     Ok(Host {
         http,
-        admin: admin_address,
+        peer,
+        api,
+        admin,
         log,
         services,
         dispatch,
+        peers: shared.peers,
         supervisor,
         config,
         os,
         stop,
+        stopping,
+        wire,
+        introducer,
         administration,
         tasks,
         threads,
@@ -252,10 +263,61 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
     })
 }
 
+impl Shared {
+    /// A router with connections of its own, for one thread.
+    fn router(&self) -> (Arc<Wire>, Arc<dyn Dispatch>) {
+        let wire = Arc::new(Wire::new(
+            Arc::clone(&self.peers),
+            self.credentials.clone(),
+            self.chaos.clone(),
+            self.os.clone(),
+        ));
+        let outgoing = Outgoing::new(Arc::clone(&self.peers), Arc::clone(&wire), self.os.clone());
+        let router = Router::new(Arc::clone(&self.services), outgoing, self.os.clone());
+        (wire, Arc::new(router))
+    }
+
+    /// What one serving thread needs.
+    fn doors(&self) -> Doors {
+        let (_, dispatch) = self.router();
+        Doors {
+            front: Arc::new(Front::new(
+                parts::routes(&self.config, &self.host),
+                Arc::clone(&dispatch),
+                self.config.cluster.hops_max,
+                self.os.clone(),
+            )),
+            api: Arc::new(Api::new(
+                Arc::clone(&self.config),
+                self.host.clone(),
+                Arc::clone(&self.services),
+                Arc::clone(&dispatch),
+                self.os.clone(),
+            )),
+            incoming: Arc::new(Incoming {
+                services: Arc::clone(&self.services),
+                dispatch,
+                handle: Arc::clone(&self.handle),
+                peers: Arc::clone(&self.peers),
+                credentials: self.credentials.clone(),
+                chaos: self.chaos.clone(),
+                introducer: Arc::clone(&self.introducer),
+                refusals: Arc::clone(&self.refusals),
+                os: self.os.clone(),
+            }),
+            credentials: self.credentials.clone(),
+            refusals: Arc::clone(&self.refusals),
+            os: self.os.clone(),
+        }
+    }
+}
+
 impl Host {
-    /// Takes no more connections, lets the calls under way finish within `cluster.drain-timeout`, then ends the rest.
+    /// Tells its peers, takes no more connections, lets the calls under way finish within `cluster.drain-timeout`, then ends the rest.
     /// Returns how many calls were cut off.
     pub async fn stop(mut self) -> u32 {
+        let _ = self.stopping.send(true);
+        probe::announce(&self.peers, &self.wire, &self.introducer, ANNOUNCE_TIMEOUT).await;
         // The listening sockets close here; connections end with the request they are in.
         let _ = self.stop.send(true);
         let clock = self.os.clock.as_ref();
@@ -274,12 +336,12 @@ impl Host {
         for slot in self.services.iter() {
             slot.set(State::Stopping);
         }
-        if cut_off == 0 {
-            for thread in self.threads.drain(..) {
-                // A thread that panicked has printed why.
-                let _ = thread.join();
-            }
-        } else {
+        // A thread that is not done has a client that does not let go; it ends with the process.
+        for thread in self.threads.drain(..).filter(JoinHandle::is_finished) {
+            // A thread that panicked has printed why.
+            let _ = thread.join();
+        }
+        if cut_off > 0 {
             self.log.warn(
                 None,
                 &format!("{cut_off} calls outlived cluster.drain-timeout and were cut off"),
@@ -291,13 +353,23 @@ impl Host {
     }
 }
 
+fn lock(config: &Config, name: &str, os: &Os) -> Result<FolderLock, StartError> {
+    let path = config.cluster.data.join(name);
+    os.disk.lock(&path).map_err(|source| match source.kind() {
+        io::ErrorKind::WouldBlock => StartError::DataInUse { path },
+        _ => StartError::Data { path, source },
+    })
+}
+
+/// Listens, and says where: a port 0 of the configuration is some other one.
 fn listen(
     os: &Os,
     host: &str,
     key: &'static str,
     address: SocketAddr,
-) -> Result<TcpListener, StartError> {
-    os.network
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = os
+        .network
         .listen(address)
         .map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::PortInUse {
@@ -311,146 +383,15 @@ fn listen(
                 address,
                 source,
             },
-        })
+        })?;
+    let address = listener.local_addr().unwrap_or(address);
+    Ok((listener, address))
 }
 
-fn engine(config: &Config, host: &HostName, log: &Log) -> Result<(Engine, Ticker), StartError> {
-    let placed = || {
-        config
-            .services
-            .iter()
-            .filter(|service| service.is_placed_on(host))
-    };
-    let room = Room {
-        calls: placed()
-            .map(|service| service.limits.concurrency)
-            .sum::<u32>()
-            + SPARE_CALLS,
-        memory_bytes: placed()
-            .map(|service| service.limits.memory_bytes)
-            .max()
-            .unwrap_or(0),
-    };
-    let (engine, allocation) =
-        engine::runtime(room).map_err(|error| StartError::Engine(format!("{error:#}")))?;
-    match allocation {
-        Allocation::Pooling => {}
-        Allocation::PoolingWithoutPagemap => log.warn(None, "this kernel lacks PAGEMAP_SCAN (Linux 6.7): calls cost about twice as much"),
-        Allocation::OnDemand(reason) => log.warn(
-            None,
-            &format!("cannot reserve memory for {} calls at once ({reason}): calls cost about three times as much; lower limits.concurrency, or raise the address space limit (ulimit -v)", room.calls),
-        ),
-    }
-    let ticker = Ticker::start(&engine).map_err(StartError::Thread)?;
-    Ok((engine, ticker))
-}
-
-fn slots(config: &Config, host: &HostName, log: &Log, os: &Os) -> Vec<Slot> {
-    let slot = |(index, service): (usize, &crate::config::ServiceConfig)| {
-        let name: Arc<str> = service.name.as_str().into();
-        let state = if service.is_placed_on(host) {
-            State::Starting
-        } else {
-            State::Elsewhere
-        };
-        let service = Service {
-            id: ServiceId(
-                u32::try_from(index).expect("a configuration has fewer than 2^32 services"),
-            ),
-            log: ServiceLog::new(
-                log.clone(),
-                Arc::clone(&name),
-                service.limits.log_lines_per_second,
-            ),
-            name,
-            config: service.clone(),
-            figures: Figures::default(),
-            scratch: Scratch::new(service.limits.scratch_bytes),
-            storage: service.storage.map(|mode| match mode {
-                StorageMode::Volatile => Storage::new(service.limits.storage_bytes),
-            }),
-            os: os.clone(),
-        };
-        Slot::new(Arc::new(service), state)
-    };
-    config.services.iter().enumerate().map(slot).collect()
-}
-
-fn routes(config: &Config, host: &HostName) -> Vec<Route> {
-    let services = config.services.iter().enumerate();
-    services
-        .filter(|(_, service)| service.is_placed_on(host))
-        .filter_map(|(index, service)| {
-            let http = service.http.as_ref()?;
-            let id = ServiceId(u32::try_from(index).ok()?);
-            Some(Route {
-                prefix: http.path.clone(),
-                service: id,
-                limits: service.limits.clone(),
-            })
-        })
-        .collect()
-}
-
-type Handovers = Vec<mpsc::Sender<Accepted>>;
-
-fn serving_threads(
-    config: &Config,
-    front: &Arc<Front>,
-    stopped: &watch::Receiver<bool>,
-) -> Result<(Handovers, Vec<JoinHandle<()>>), StartError> {
-    let count = if config.cluster.workers == 0 {
+fn threads(config: &Config) -> usize {
+    if config.cluster.workers == 0 {
         task::cores()
     } else {
         config.cluster.workers as usize
-    };
-    let (mut handovers, mut threads) = (Vec::new(), Vec::new());
-    for number in 0..count {
-        let (sender, receiver) = mpsc::channel(HANDOVER_MAX);
-        let (front, stopped) = (Arc::clone(front), stopped.clone());
-        let runtime = task::runtime().map_err(StartError::Thread)?;
-        let thread = task::thread(&format!("serve-{number}"), move || {
-            runtime.block_on(serve(front, receiver, stopped))
-        });
-        threads.push(thread.map_err(StartError::Thread)?);
-        handovers.push(sender);
-    }
-    Ok((handovers, threads))
-}
-
-/// Gives connections to the serving threads in turn: with few connections the kernel's own spreading would leave cores idle.
-async fn accept(
-    listener: TcpListener,
-    handovers: Handovers,
-    mut stopped: watch::Receiver<bool>,
-    os: Os,
-    log: Log,
-) {
-    let mut turn = 0;
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            _ = stopped.wait_for(|stop| *stop) => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted.and_then(|(stream, _)| {
-            stream.set_nodelay(true)?;
-            stream.into_std()
-        }) {
-            Ok(stream) => {
-                turn = (turn + 1) % handovers.len();
-                // A full queue means that this thread is far behind; the next one takes the connection.
-                let next = (turn + 1) % handovers.len();
-                if let Err(mpsc::error::TrySendError::Full(stream)) =
-                    handovers[turn].try_send(stream)
-                {
-                    let _ = handovers[next].send(stream).await;
-                }
-            }
-            Err(error) => {
-                log.warn(None, &format!("cannot take a connection: {error}"));
-                sleep(os.clock.as_ref(), ACCEPT_PAUSE).await;
-            }
-        }
     }
 }

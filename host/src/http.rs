@@ -1,14 +1,13 @@
 //! The HTTP front: connections in, one [`Invocation`] per request, the component's answer out.
 //!
-//! Each serving thread runs [`serve`] on its own runtime for the connections it is given; a request never leaves that thread.
+//! Each serving thread has a [`Front`] of its own, and runs [`connection`] for the connections it is given; a request never leaves that thread.
 
 use crate::call_error::CallError;
 use crate::config::Limits;
-use crate::dispatch::{Dispatch, FunctionName, Invocation, ServiceId};
+use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach, ServiceId};
 use crate::envelope::Envelope;
 use crate::os::Os;
-use crate::os::network::{Accepted, TcpStream};
-use crate::os::task::{self, Task};
+use crate::os::network::TcpStream;
 use crate::payload::{Body, Payload};
 use crate::version::HTTP_INTERFACE;
 use bytes::Bytes;
@@ -21,7 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// A client has this long for its request line and headers, and may be silent this long between requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -111,6 +110,7 @@ impl Front {
             function: Arc::clone(&self.function),
             arguments: Payload::Request(request),
             envelope,
+            reach: Reach::Cluster,
         };
         match Arc::clone(&self.dispatch).dispatch(invocation).await {
             Ok(Payload::Response(response)) => response,
@@ -125,37 +125,8 @@ impl Front {
     }
 }
 
-/// Serves the connections that come in through `connections` until `stop` becomes true and all of them are done.
-pub async fn serve(
-    front: Arc<Front>,
-    mut connections: mpsc::Receiver<Accepted>,
-    stop: watch::Receiver<bool>,
-) {
-    let mut open: Vec<Task<()>> = Vec::new();
-    // Finished connections are forgotten whenever their number has doubled, which costs nothing per connection on average.
-    let mut sweep_at = 64;
-    while let Some(accepted) = connections.recv().await {
-        // Only fails when the process has no file descriptors left; the client sees a closed connection.
-        let Ok(stream) = TcpStream::from_std(accepted) else {
-            continue;
-        };
-        open.push(task::spawn(connection(
-            Arc::clone(&front),
-            stream,
-            stop.clone(),
-        )));
-        if open.len() >= sweep_at {
-            open.retain(|task| !task.is_finished());
-            sweep_at = (open.len() * 2).max(64);
-        }
-    }
-    for task in open {
-        // A connection that panicked is as closed as any other.
-        let _ = task.await;
-    }
-}
-
-async fn connection(front: Arc<Front>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
+/// Serves one connection until it ends, or until `stop` becomes true and the request it is in is answered.
+pub async fn connection(front: Arc<Front>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
     let service = service_fn(move |request| {
         let front = Arc::clone(&front);
         async move { Ok::<_, Infallible>(front.answer(request).await) }

@@ -280,7 +280,19 @@ fn explain(error: &wasmtime::Error, state: &CallState, meter: &CpuMeter) -> Call
                 service,
                 message: format!("{failed}: {}", failed.error),
             },
-            other => other.clone(),
+            // The callee did nothing, but this service had begun, and whoever calls it again must know.
+            CallError::Unavailable {
+                service, message, ..
+            } => CallError::Unavailable {
+                service: service.clone(),
+                message: message.clone(),
+                maybe_executed: true,
+            },
+            CallError::Overloaded { .. }
+            | CallError::DeadlineExceeded { .. }
+            | CallError::Cancelled
+            | CallError::Redirected { .. }
+            | CallError::HopLimit { .. } => failed.error.clone(),
         };
     }
     if let Some(error) = error.downcast_ref::<ResultTooLarge>() {

@@ -1,10 +1,11 @@
 //! `bookshop-host run`: every host of the file as a child process, or one of them in this process.
 
+use crate::certificates::{self, CertificateError};
 use crate::cli::build;
 use crate::config::{Config, ConfigError};
 use crate::host::{self, Host, StartError};
 use crate::os::signal::StopSignals;
-use crate::os::{Os, process};
+use crate::os::{Os, console, process};
 use crate::parent::Parent;
 use std::future::pending;
 use std::io;
@@ -39,6 +40,9 @@ pub enum RunError {
     /// A component cannot be built.
     #[error(transparent)]
     Build(#[from] build::BuildError),
+    /// Hosts cannot know each other.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
     /// The host does not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -64,6 +68,10 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let config = Arc::new(config);
     if !options.supervised {
         build::prepare(&config, &options.os).await?;
+        let prepared = certificates::prepare(&config, &options.os)?;
+        if !prepared.is_empty() {
+            console::line(&prepared.to_string());
+        }
     }
     match &options.host {
         Some(name) => one(&options, Arc::clone(&config), name).await,

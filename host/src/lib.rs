@@ -6,10 +6,15 @@ pub mod cli;
 pub mod launcher;
 
 pub mod admin;
+pub mod api;
 pub mod host;
 pub mod http;
+pub mod origin;
 
 pub mod router;
+
+pub mod transport;
+
 pub mod services;
 pub mod supervisor;
 
@@ -25,6 +30,8 @@ pub mod imports;
 pub mod linker;
 
 pub mod admission;
+pub mod certificates;
+pub mod chaos;
 pub mod limits;
 pub mod parent;
 pub mod scratch;
@@ -33,6 +40,8 @@ pub mod storage;
 pub mod telemetry;
 
 pub mod call_error;
+pub mod client;
+pub mod codec;
 pub mod config;
 pub mod dispatch;
 pub mod envelope;

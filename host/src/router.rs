@@ -1,10 +1,11 @@
 //! Decides where a call runs, and sees it through: admission, deadline, figures, and the failure as a [`CallError`].
 //!
-//! Called by `http`, `admin` and guests' imports through [`Dispatch`]. Owns no instances. Today every call runs on this host.
+//! Called by `http`, `api`, `admin`, peers and guests' imports through [`Dispatch`]. Owns no instances and no connections: a call runs on
+//! this host if the service runs here, and otherwise goes to another one by way of `transport`.
 
 use crate::admission::Refusal;
 use crate::call_error::CallError;
-use crate::dispatch::{Answer, Dispatch, Invocation};
+use crate::dispatch::{Answer, Dispatch, Invocation, Reach};
 use crate::os::Os;
 use crate::os::clock::{Elapsed, timeout_at};
 use crate::os::task::{self, Task};
@@ -12,6 +13,7 @@ use crate::payload::{Body, Payload};
 use crate::pool;
 use crate::service::Service;
 use crate::services::{Services, Slot, State};
+use crate::transport::outgoing::Outgoing;
 use crate::version::Version;
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -25,9 +27,10 @@ use wasmtime::component::Val;
 /// Shortest wait asked of a caller that was refused: less would only make it knock again before anything changed.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(10);
 
-/// Carries out calls on this host.
+/// Carries out calls. Each thread that makes calls has one, with the connections that thread uses.
 pub struct Router {
     services: Arc<Services>,
+    outgoing: Outgoing,
     os: Os,
 }
 
@@ -38,10 +41,14 @@ impl Dispatch for Router {
 }
 
 impl Router {
-    /// A router over a table of services.
+    /// A router over a table of services, some of which run elsewhere.
     #[must_use]
-    pub fn new(services: Arc<Services>, os: Os) -> Self {
-        Self { services, os }
+    pub fn new(services: Arc<Services>, outgoing: Outgoing, os: Os) -> Self {
+        Self {
+            services,
+            outgoing,
+            os,
+        }
     }
 
     async fn call(self: Arc<Self>, mut invocation: Invocation) -> Result<Payload, CallError> {
@@ -56,31 +63,63 @@ impl Router {
             .envelope
             .deadline
             .min(started.saturating_add(slot.service.config.limits.time));
-        match Arc::clone(&self).run(slot, invocation, started).await {
-            Ok(payload) => Ok(payload),
-            Err(error) => {
-                slot.service.figures.refused_or_failed();
-                report(&slot.service, &error);
-                Err(error)
+        if invocation.envelope.hops_left == 0 {
+            slot.service.figures.refused_or_failed();
+            return Err(too_far(slot));
+        }
+        let called = match (slot.running(), invocation.reach) {
+            (Some(version), _) => {
+                Arc::clone(&self)
+                    .run(slot, version, invocation, started)
+                    .await
             }
+            (None, Reach::Cluster) if self.outgoing.has_places(slot) => {
+                // Calls, failures and latencies are counted where the call runs.
+                return self.elsewhere(slot, invocation, started).await;
+            }
+            (None, Reach::Cluster | Reach::Here) => Err(not_running(slot)),
+        };
+        called.inspect_err(|error| {
+            slot.service.figures.refused_or_failed();
+            report(&slot.service, error);
+        })
+    }
+
+    async fn elsewhere(
+        &self,
+        slot: &Slot,
+        mut invocation: Invocation,
+        started: Duration,
+    ) -> Result<Payload, CallError> {
+        match std::mem::replace(&mut invocation.arguments, Payload::Values(Vec::new())) {
+            Payload::Values(arguments) => {
+                let called = self.outgoing.call(
+                    slot,
+                    &invocation.function,
+                    &invocation.envelope,
+                    &arguments,
+                    started,
+                );
+                called.await.map(Payload::Values)
+            }
+            Payload::Request(request) => {
+                let served = self
+                    .outgoing
+                    .serve(slot, &invocation.envelope, request, started);
+                served.await.map(Payload::Response)
+            }
+            Payload::Response(_) => Err(not_an_argument(slot)),
         }
     }
 
     async fn run(
         self: Arc<Self>,
         slot: &Slot,
+        version: Arc<Version>,
         mut invocation: Invocation,
         started: Duration,
     ) -> Result<Payload, CallError> {
         let name = || slot.service.name.to_string();
-        let version = slot.running().ok_or_else(|| not_running(slot))?;
-        if invocation.envelope.hops_left == 0 {
-            let message = "the call is too many calls away from where it entered, most likely in a cycle; break the cycle, or raise cluster.hops-max".into();
-            return Err(CallError::HopLimit {
-                service: name(),
-                message,
-            });
-        }
         let deadline = invocation.envelope.deadline;
         let permit = slot
             .admission
@@ -102,10 +141,7 @@ impl Router {
                 self.serve(slot, version, invocation, request, permit, started)
                     .await
             }
-            Payload::Response(_) => Err(CallError::Incompatible {
-                service: name(),
-                message: "a response is not an argument".into(),
-            }),
+            Payload::Response(_) => Err(not_an_argument(slot)),
         }
     }
 
@@ -156,7 +192,7 @@ impl Router {
 
     /// Runs an HTTP handler. The answer may begin long before the handler ends, so figures and permit stay with the task.
     async fn serve(
-        &self,
+        self: Arc<Self>,
         slot: &Slot,
         version: Arc<Version>,
         invocation: Invocation,
@@ -166,10 +202,7 @@ impl Router {
     ) -> Result<Payload, CallError> {
         let deadline = invocation.envelope.deadline;
         let (clock, service) = (Arc::clone(&self.os.clock), Arc::clone(&slot.service));
-        let dispatch: Arc<dyn Dispatch> = Arc::new(Router {
-            services: Arc::clone(&self.services),
-            os: self.os.clone(),
-        });
+        let dispatch: Arc<dyn Dispatch> = self;
         let (reply, replied) = oneshot::channel();
         let mut task = task::spawn(async move {
             let _permit = permit;
@@ -218,6 +251,20 @@ impl Router {
             }),
             Err(error) => Err(error),
         }
+    }
+}
+
+fn too_far(slot: &Slot) -> CallError {
+    CallError::HopLimit {
+        service: slot.service.name.to_string(),
+        message: "the call is too many calls away from where it entered, most likely in a cycle; break the cycle, or raise cluster.hops-max".into(),
+    }
+}
+
+fn not_an_argument(slot: &Slot) -> CallError {
+    CallError::Incompatible {
+        service: slot.service.name.to_string(),
+        message: "a response is not an argument".into(),
     }
 }
 

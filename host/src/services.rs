@@ -4,8 +4,12 @@ use crate::admission::Admission;
 use crate::dispatch::ServiceId;
 use crate::service::Service;
 use crate::version::Version;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
+
+pub mod types;
+
+pub use types::{CALL_PATH, FunctionType, ServiceTypes};
 
 /// Whether and how a service runs on this host.
 #[derive(Clone)]
@@ -49,6 +53,7 @@ pub struct Slot {
     /// Bounds its calls.
     pub admission: Admission,
     state: ArcSwap<State>,
+    types: ArcSwapOption<ServiceTypes>,
 }
 
 impl Slot {
@@ -59,6 +64,7 @@ impl Slot {
         Self {
             admission: Admission::new(limits.concurrency, limits.queue),
             state: ArcSwap::from_pointee(state),
+            types: ArcSwapOption::empty(),
             service,
         }
     }
@@ -80,6 +86,17 @@ impl Slot {
             | State::Failed { .. }
             | State::Stopping => None,
         }
+    }
+
+    /// What can be called; none while its component could not be loaded. Also of services that run elsewhere or are stopped.
+    #[must_use]
+    pub fn types(&self) -> Option<Arc<ServiceTypes>> {
+        self.types.load_full()
+    }
+
+    /// Replaces the types. Only the supervisor does, when it has loaded the component.
+    pub fn set_types(&self, types: ServiceTypes) {
+        self.types.store(Some(Arc::new(types)));
     }
 
     /// Replaces the state. Only the supervisor does.

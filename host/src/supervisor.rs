@@ -10,7 +10,7 @@ use crate::linker::{Exporter, Exporters, ServiceLinker};
 use crate::os::clock::{sleep, timeout};
 use crate::os::task::{self, Task};
 use crate::os::{Os, process};
-use crate::services::{Services, Slot, State};
+use crate::services::{ServiceTypes, Services, Slot, State};
 use crate::telemetry::Log;
 use crate::version::Version;
 use std::collections::BTreeMap;
@@ -291,6 +291,11 @@ impl Owner {
         let loaded = component::load(&path, engine, compiler, os)
             .await
             .map_err(|error| chain(&error))?;
+        let slot = self.slot(id);
+        slot.set_types(ServiceTypes::new(
+            &slot.service.name,
+            loaded.exports(engine),
+        ));
         self.loaded.insert(id, loaded);
         Ok(())
     }

@@ -25,7 +25,8 @@ impl Change {
         }
     }
 
-    fn done(self) -> &'static str {
+    /// What the service does afterwards.
+    pub(super) fn done(self) -> &'static str {
         match self {
             Self::Stop => "is stopped",
             Self::Start => "runs",
@@ -86,7 +87,11 @@ pub async fn everywhere(admin: &Admin, service: &str, change: Change) -> Result<
     Err(AdminError::Refused(message))
 }
 
-async fn on_peer(
+/// Changes the service on the host whose admin interface is at `address`.
+///
+/// # Errors
+/// Why that host did not do it, in words.
+pub(super) async fn on_peer(
     admin: &Admin,
     address: std::net::SocketAddr,
     service: &str,

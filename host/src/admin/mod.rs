@@ -1,18 +1,19 @@
-//! The admin interface of a host: what `bookshop-host status`, `logs`, `call`, `stop` and the others talk to.
+//! The admin interface of a host: what `bookshop-host status`, `logs`, `stop` and the others talk to.
 //!
 //! JSON over HTTP/1.1 below `/v1/`, on loopback only. [`server`] speaks the protocol, the others do the work.
 
+use crate::chaos::Chaos;
 use crate::config::{Config, HostName};
-use crate::dispatch::Dispatch;
 use crate::os::Os;
 use crate::parent::Parent;
 use crate::services::Services;
 use crate::supervisor::Supervisor;
 use crate::telemetry::Log;
+use crate::transport::peers::Peers;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub mod call;
+pub mod chaos;
 pub mod client;
 pub mod control;
 pub mod logs;
@@ -29,10 +30,12 @@ pub struct Admin {
     pub services: Arc<Services>,
     /// Stops and starts services.
     pub supervisor: Supervisor,
-    /// Carries out calls.
-    pub dispatch: Arc<dyn Dispatch>,
     /// Stops and starts hosts.
     pub parent: Parent,
+    /// What is known of the other hosts.
+    pub peers: Arc<Peers>,
+    /// Faults on the links to other hosts.
+    pub chaos: Chaos,
     /// The log.
     pub log: Log,
     /// When the host started, on its monotonic clock.
@@ -53,7 +56,4 @@ pub enum AdminError {
     /// It cannot be done as things are: 409.
     #[error("{0}")]
     Refused(String),
-    /// The call that was asked for failed: 502, with the code of the failure.
-    #[error(transparent)]
-    Call(#[from] crate::call_error::CallError),
 }

@@ -1,10 +1,11 @@
 //! The HTTP side of the admin interface.
 //!
-//! A page in somebody's browser can send requests to loopback too, so a POST must say `application/json` (which a page cannot
-//! without asking first, and the asking is never answered), and the `Host` must be an address, not a name that could be made to point here.
+//! A page in somebody's browser can send requests to loopback too: [`origin`] refuses them, and a POST must say `application/json`,
+//! which a page cannot without asking first, and the asking is never answered.
 
 use crate::admin::control::Change;
-use crate::admin::{Admin, AdminError, call, control, logs, status};
+use crate::admin::{Admin, AdminError, chaos, control, logs, status};
+use crate::origin;
 use crate::os::network::{TcpListener, TcpStream};
 use crate::os::task::{self, Task};
 use crate::parent::HostRequest;
@@ -19,15 +20,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// Connections served at once; a person and a few scripts.
 const CONNECTIONS_MAX: usize = 64;
-/// The largest request: arguments of a call, as text.
-const BODY_BYTES_MAX: usize = 16 << 20;
+/// The largest request names a few hosts and links.
+const BODY_BYTES_MAX: usize = 1 << 20;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves the admin interface until `stopped`, and the requests under way then to their end.
@@ -86,7 +86,6 @@ async fn answer(admin: &Admin, request: Request<Incoming>) -> Response<Full<Byte
                 AdminError::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
                 AdminError::NotFound(_) => (StatusCode::NOT_FOUND, "not-found"),
                 AdminError::Refused(_) => (StatusCode::CONFLICT, "refused"),
-                AdminError::Call(error) => (StatusCode::BAD_GATEWAY, error.code()),
             };
             (
                 status,
@@ -104,7 +103,7 @@ async fn answer(admin: &Admin, request: Request<Incoming>) -> Response<Full<Byte
 }
 
 async fn route(admin: &Admin, request: Request<Incoming>) -> Result<Value, AdminError> {
-    check_origin(&request)?;
+    check(&request)?;
     let (path, query) = (
         request.uri().path().to_owned(),
         query(request.uri().query().unwrap_or_default()),
@@ -115,18 +114,34 @@ async fn route(admin: &Admin, request: Request<Incoming>) -> Result<Value, Admin
         (&Method::GET, ["v1", "status"]) if is_own => Ok(json!(status::own(admin))),
         (&Method::GET, ["v1", "status"]) => Ok(status::cluster(admin).await),
         (&Method::GET, ["v1", "logs"]) => logs::read(admin, &query).await,
-        (&Method::POST, ["v1", "call"]) => call::call(admin, body(request).await?).await,
         (&Method::POST, ["v1", "services", name, verb @ ("stop" | "start")]) => {
-            let change = if *verb == "stop" {
-                Change::Stop
-            } else {
-                Change::Start
-            };
             if is_own {
-                control::own(admin, name, change).await
+                control::own(admin, name, change(verb)).await
             } else {
-                control::everywhere(admin, name, change).await
+                control::everywhere(admin, name, change(verb)).await
             }
+        }
+        (&Method::GET, ["v1", "chaos"]) if is_own => Ok(json!(chaos::faults(admin)?)),
+        (&Method::GET, ["v1", "chaos"]) => Ok(json!(chaos::everywhere::faults(admin).await?)),
+        (&Method::POST, ["v1", "chaos"]) => {
+            let injection = body(request).await?;
+            if is_own {
+                Ok(json!(chaos::inject(admin, &injection)?))
+            } else {
+                chaos::everywhere::inject(admin, &injection).await
+            }
+        }
+        (&Method::POST, ["v1", "chaos", "heal"]) => {
+            let healing = body(request).await?;
+            if is_own {
+                Ok(json!(chaos::heal(admin, &healing)?))
+            } else {
+                chaos::everywhere::heal(admin, &healing).await
+            }
+        }
+        (&Method::POST, ["v1", "chaos", "services", name, verb @ ("stop" | "start")]) => {
+            let place = body(request).await?;
+            chaos::everywhere::service(admin, name, change(verb), &place).await
         }
         (&Method::POST, ["v1", "hosts", name, "stop"]) => {
             host_request(admin, HostRequest::Stop((*name).to_owned())).await
@@ -135,6 +150,15 @@ async fn route(admin: &Admin, request: Request<Incoming>) -> Result<Value, Admin
             host_request(admin, HostRequest::Start((*name).to_owned())).await
         }
         (method, _) => Err(AdminError::NotFound(format!("there is no {method} {path}"))),
+    }
+}
+
+/// The last part of the paths that end in `stop` or `start`.
+fn change(verb: &str) -> Change {
+    if verb == "stop" {
+        Change::Stop
+    } else {
+        Change::Start
     }
 }
 
@@ -147,23 +171,12 @@ async fn host_request(admin: &Admin, request: HostRequest) -> Result<Value, Admi
     Ok(json!({ "message": message }))
 }
 
-fn check_origin(request: &Request<Incoming>) -> Result<(), AdminError> {
-    let header = |name: header::HeaderName| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    let host = header(header::HOST);
-    if !(is_address(host) || host.split(':').next() == Some("localhost")) {
-        return Err(AdminError::Invalid(format!(
-            "the Host header {host:?} is not an address; the admin interface answers to addresses and to localhost"
-        )));
-    }
-    let is_json = header(header::CONTENT_TYPE)
-        .split(';')
-        .next()
+fn check<B>(request: &Request<B>) -> Result<(), AdminError> {
+    origin::check(request).map_err(|error| AdminError::Invalid(error.to_string()))?;
+    let is_json = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok()?.split(';').next())
         .is_some_and(|media| media.trim() == "application/json");
     if request.method() != Method::GET && !is_json {
         return Err(AdminError::Invalid(
@@ -171,15 +184,6 @@ fn check_origin(request: &Request<Incoming>) -> Result<(), AdminError> {
         ));
     }
     Ok(())
-}
-
-fn is_address(host: &str) -> bool {
-    host.parse::<SocketAddr>().is_ok()
-        || host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse::<IpAddr>()
-            .is_ok()
 }
 
 async fn body<T: serde::de::DeserializeOwned>(request: Request<Incoming>) -> Result<T, AdminError> {

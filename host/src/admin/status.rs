@@ -5,6 +5,7 @@ use crate::os::process;
 use crate::parent::HostStatus;
 use crate::services::{Slot, State};
 use crate::telemetry::FiguresSnapshot;
+use crate::transport::peers::Health;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -18,6 +19,24 @@ const PEER_TIMEOUT: Duration = Duration::from_millis(500);
 pub struct HostPart {
     host: HostStatus,
     services: Vec<ServicePart>,
+    links: Vec<LinkPart>,
+}
+
+/// How one host finds another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LinkPart {
+    from: String,
+    to: String,
+    /// `up`, `down` (it gets no calls from here), or `unknown` (it was not asked yet).
+    state: String,
+    /// Why it is down.
+    reason: Option<String>,
+    /// Seconds for which it has been down.
+    since_s: Option<u64>,
+    /// How long its last probe took.
+    round_trip_us: Option<u64>,
+    /// How far its wall clock is ahead.
+    skew_ms: Option<i64>,
 }
 
 /// A service on one host.
@@ -54,6 +73,36 @@ pub fn own(admin: &Admin) -> HostPart {
             uptime_s: Some(uptime.as_secs()),
         },
         services: admin.services.iter().map(service).collect(),
+        links: admin
+            .peers
+            .indexes()
+            .map(|index| link(admin, index))
+            .collect(),
+    }
+}
+
+fn link(admin: &Admin, index: usize) -> LinkPart {
+    let (peer, now) = (admin.peers.get(index), admin.os.clock.monotonic());
+    let view = peer.view();
+    let (state, reason, since_s) = match &view.health {
+        Health::Unknown => ("unknown", None, None),
+        Health::Up => ("up", None, None),
+        Health::Down { reason, since } => (
+            "down",
+            Some(reason.clone()),
+            Some(now.saturating_sub(*since).as_secs()),
+        ),
+    };
+    LinkPart {
+        from: admin.host.to_string(),
+        to: peer.name.to_string(),
+        state: state.into(),
+        reason,
+        since_s,
+        round_trip_us: view
+            .round_trip
+            .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
+        skew_ms: view.skew_ms,
     }
 }
 
@@ -142,6 +191,7 @@ pub async fn cluster(admin: &Admin) -> serde_json::Value {
         "cluster": admin.config.cluster.name.as_str(),
         "hosts": hosts,
         "services": services(&parts),
+        "links": parts.iter().flat_map(|part| &part.links).collect::<Vec<_>>(),
         "groups": [],
     })
 }

@@ -19,7 +19,7 @@ pub struct Admin {
 }
 
 /// An address as people type it: `127.0.0.1:9101`, `localhost:9101`, `:9101`, `9101`, or as a URL.
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let plain = text
         .strip_prefix("http://")
         .unwrap_or(text)

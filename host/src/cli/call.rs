@@ -1,13 +1,12 @@
 //! `bookshop-host call`: one call of a function of a running service.
 
-use crate::cli::admin::Admin;
+use crate::cli::api::Api;
 use crate::cli::failure::Failure;
 use crate::cli::output;
+use crate::client::CallOptions;
 use crate::config::duration;
 use crate::os::Os;
 use clap::Args;
-use serde::Deserialize;
-use serde_json::{Value, json};
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -29,30 +28,19 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     #[command(flatten)]
-    admin: Admin,
+    api: Api,
 }
 
-/// What the host adds to the time of the call: reading it, writing the answer, and ending a call that is late.
-const ANSWER_MARGIN: Duration = Duration::from_secs(5);
-/// The largest limit a service can have.
-const TIME_MAX: Duration = Duration::from_secs(3600);
-
-#[derive(Debug, Deserialize)]
-struct Answer {
-    results: Vec<CallResult>,
-}
-
-#[derive(Debug, Deserialize)]
-struct CallResult {
-    wave: String,
-    json: Value,
-}
+const FUNCTION_FORM: &str =
+    "write an interface or a service, a dot and a function, for example suggestions.suggest";
 
 /// The host finds out whether there is such a function; whether it is one at all is clear here.
 fn function(text: &str) -> Result<String, String> {
     match text.rsplit_once('.') {
-        Some((target, function)) if !target.is_empty() && !function.is_empty() => Ok(text.to_owned()),
-        Some(_) | None => Err("write an interface or a service, a dot and a function, for example suggestions.suggest".into()),
+        Some((target, function)) if !target.is_empty() && !function.is_empty() => {
+            Ok(text.to_owned())
+        }
+        Some(_) | None => Err(FUNCTION_FORM.into()),
     }
 }
 
@@ -67,18 +55,21 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
         json,
         timeout,
         idempotency_key,
-        admin,
+        api,
     } = arguments;
-    let timeout_ms = timeout.map(|timeout| {
-        u64::try_from(timeout.as_millis())
-            .unwrap_or(u64::MAX)
-            .max(1)
-    });
-    let body = json!({ "function": function, "arguments": arguments, "timeout_ms": timeout_ms, "idempotency_key": idempotency_key });
-    let within = timeout.unwrap_or(TIME_MAX).saturating_add(ANSWER_MARGIN);
-    let answer: Answer = admin.post(os, "/v1/call", &body, within).await?;
+    let (target, function) = function
+        .rsplit_once('.')
+        .ok_or_else(|| Failure::usage(FUNCTION_FORM))?;
+    let options = CallOptions {
+        timeout,
+        idempotency_key: idempotency_key.map(Into::into),
+    };
+    let client = api.connect(os).await?;
+    let results = client
+        .call_wave(target, function, &arguments, &options)
+        .await?;
     // A function has one result or none.
-    for result in answer.results {
+    for result in results {
         if json {
             output::json(&result.json)?
         } else {

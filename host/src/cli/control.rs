@@ -11,7 +11,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// A drain may take as long as `cluster.drain-timeout` allows, which is at most an hour, and then some for the answer.
-const DRAIN_WAIT: Duration = Duration::from_secs(3660);
+pub const DRAIN_WAIT: Duration = Duration::from_secs(3660);
 
 #[derive(Debug, Args)]
 pub struct Service {

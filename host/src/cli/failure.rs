@@ -1,6 +1,8 @@
 //! Why a command ends without having done what it was asked: messages for a person, a code for a script.
 
-use crate::admin::client::ClientError;
+use crate::admin;
+use crate::call_error::CallError;
+use crate::client::ClientError;
 use crate::config::ConfigError;
 use crate::supervisor::chain;
 use std::error::Error;
@@ -76,10 +78,29 @@ impl From<ConfigError> for Failure {
     }
 }
 
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Self {
+impl From<admin::client::ClientError> for Failure {
+    fn from(error: admin::client::ClientError) -> Self {
         Self {
             code: UNREACHABLE,
+            messages: vec![chain(&error)],
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let code = match &error {
+            ClientError::Connect { .. }
+            | ClientError::Lost { .. }
+            | ClientError::Timeout { .. }
+            | ClientError::Protocol { .. } => UNREACHABLE,
+            ClientError::Rejected { .. }
+            | ClientError::Arguments(_)
+            | ClientError::Refused(CallError::Incompatible { .. }) => USAGE,
+            ClientError::Refused(_) => OPERATION,
+        };
+        Self {
+            code,
             messages: vec![chain(&error)],
         }
     }

@@ -14,7 +14,10 @@ pub mod failure;
 pub mod wit_sync;
 
 mod admin;
+mod api;
 mod call;
+mod certs;
+mod chaos;
 mod check;
 mod compile;
 mod config_keys;
@@ -60,7 +63,7 @@ enum Command {
     Check(check::Arguments),
     /// Call a function of a running service
     #[command(
-        after_help = "Arguments and results are WAVE text: 42, \"text\", {field: 1}, [1, 2], some(1), ok(1), case(1).\nAn answer err(…) is an answer: the exit code is 0.\n\nExamples:\n  bookshop-host call suggestions.suggest '[{name: \"Book A\", quantity: 1}]'\n  bookshop-host call bookshop:shop/suggestions.suggest '[]' --json --timeout 2s"
+        after_help = "Arguments and results are WAVE text: 42, \"text\", {field: 1}, [1, 2], some(1), ok(1), case(1).\nAn answer err(…) is an answer: the exit code is 0.\n\nExamples:\n  bookshop-host call suggestions.suggest '[{name: \"Book A\", quantity: 1}]'\n  bookshop-host call bookshop:shop/suggestions.suggest '[]' --json --timeout 2s\n  bookshop-host call suggestions.suggest '[]' --cluster config/cluster.toml --host beta --as reports"
     )]
     Call(call::Arguments),
     /// Show what a component is: its interfaces, digest, size, and what it needs
@@ -90,6 +93,15 @@ enum Command {
     /// Start a host that was stopped
     #[command(after_help = "Example:\n  bookshop-host start-host beta")]
     StartHost(control::Host),
+    /// Inject faults into the links between running hosts, and heal them
+    #[command(
+        subcommand,
+        after_help = "The cluster file has to allow it: `[chaos]`, and below it `enabled = true`. A link has at most one drop and one delay;\na later command replaces the one of its kind. A host that starts again has no faults on its links.\n\nExamples:\n  bookshop-host chaos partition alpha beta,gamma --for 10s\n  bookshop-host chaos drop alpha beta 20%\n  bookshop-host chaos show\n  bookshop-host chaos heal"
+    )]
+    Chaos(chaos::Command),
+    /// Make and replace the certificates with which hosts know each other
+    #[command(subcommand)]
+    Certs(certs::Command),
     /// Work on WIT packages
     #[command(subcommand)]
     Wit(wit::Command),
@@ -144,6 +156,8 @@ impl Cli {
             Command::Start(service) => service.start(os).await,
             Command::StopHost(host) => host.stop(os).await,
             Command::StartHost(host) => host.start(os).await,
+            Command::Chaos(command) => chaos::run(&command, os).await,
+            Command::Certs(command) => certs::run(command, os).await,
             Command::Wit(command) => wit::run(&command, os),
             Command::ConfigKeys(arguments) => config_keys::run(&arguments),
             Command::CompileComponent(arguments) => compile::run(&arguments, os),

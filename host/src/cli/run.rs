@@ -1,11 +1,15 @@
 //! `bookshop-host run`: the command line of the launcher.
 
 use crate::cli::failure::Failure;
+use crate::config::duration;
 use crate::host::StartError;
 use crate::launcher::{self, RunError};
 use crate::os::Os;
+use crate::os::clock::SkewedClock;
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -17,6 +21,12 @@ pub struct Arguments {
     /// Keep everything here instead of where the cluster file says
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// For drills: set this host's wall clock ahead by so much, for example 2h
+    #[arg(long, value_name = "TIME", requires = "host", value_parser = duration::parse)]
+    pub clock_ahead: Option<Duration>,
+    /// For drills: set this host's wall clock behind by so much
+    #[arg(long, value_name = "TIME", requires = "host", value_parser = duration::parse)]
+    pub clock_behind: Option<Duration>,
     /// Leave a host that dies stopped
     #[arg(long)]
     pub no_restart: bool,
@@ -34,16 +44,26 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
         config,
         host,
         data,
+        clock_ahead,
+        clock_behind,
         no_restart,
         supervised,
     } = arguments;
+    let mut os = os.clone();
+    if clock_ahead.is_some() || clock_behind.is_some() {
+        let (ahead, behind) = (
+            clock_ahead.unwrap_or_default(),
+            clock_behind.unwrap_or_default(),
+        );
+        os.clock = Arc::new(SkewedClock::new(os.clock, ahead, behind));
+    }
     let options = launcher::Options {
         config,
         host,
         data,
         restart: !no_restart,
         supervised,
-        os: os.clone(),
+        os,
     };
     launcher::run(options).await.map_err(|error| match error {
         RunError::Config(error) => error.into(),
@@ -51,6 +71,7 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
         RunError::Start(error @ StartError::UnknownHost { .. }) => {
             Failure::usage(error.to_string())
         }
+        RunError::Certificates(error) => Failure::operation(&error),
         RunError::Start(error) => Failure::operation(&error),
         RunError::System(error) => Failure::operation(&RunError::System(error)),
     })

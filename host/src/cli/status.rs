@@ -28,7 +28,21 @@ struct Status {
     cluster: String,
     hosts: Vec<HostStatus>,
     services: Vec<Service>,
+    links: Vec<Link>,
 }
+
+/// How one host finds another.
+#[derive(Debug, Deserialize)]
+struct Link {
+    from: String,
+    to: String,
+    reason: Option<String>,
+    since_s: Option<u64>,
+    skew_ms: Option<i64>,
+}
+
+/// Clocks that differ by more than this are worth mentioning: a certificate's dates or two logs side by side stop making sense.
+const SKEW_MS_MAX: u64 = 1_000;
 
 #[derive(Debug, Deserialize)]
 struct Service {
@@ -78,7 +92,32 @@ fn text(status: &Status, style: Style) -> String {
             format!("{} {reason}", style.bad(&format!("{name}:"))),
         ]);
     }
+    let notes: Vec<String> = status.links.iter().filter_map(note).collect();
+    if !notes.is_empty() {
+        lines.push(String::new());
+        lines.extend(notes.iter().map(|note| style.paint(Paint::Warn, note)));
+    }
     lines.join("\n")
+}
+
+/// What is wrong between two hosts, as far as the first can tell.
+fn note(link: &Link) -> Option<String> {
+    let Link { from, to, .. } = link;
+    if let Some(reason) = &link.reason {
+        let since = output::uptime(link.since_s.unwrap_or_default());
+        return Some(format!(
+            "{from} sends no calls to {to}: it {reason}, {since} ago"
+        ));
+    }
+    let skew_ms = link
+        .skew_ms
+        .filter(|skew| skew.unsigned_abs() > SKEW_MS_MAX)?;
+    let side = if skew_ms > 0 { "ahead of" } else { "behind" };
+    let seconds = skew_ms.unsigned_abs() / 1_000;
+    Some(format!(
+        "the clock of {to} is {} {side} that of {from}",
+        output::uptime(seconds)
+    ))
 }
 
 /// What is not known, or does not apply.
@@ -170,6 +209,11 @@ mod tests {
                 { "name": "payment", "kind": "service", "state": "failed", "reason": "payment imports a:b/c, which no service exports", "version": null,
                   "hosts": [], "calls": 0, "errors": 0, "p50_us": null, "p99_us": null },
             ],
+            "links": [
+                { "from": "alpha", "to": "beta", "state": "down", "reason": "is shutting down", "since_s": 12, "round_trip_us": null, "skew_ms": null },
+                { "from": "alpha", "to": "gamma", "state": "up", "reason": null, "since_s": null, "round_trip_us": 210, "skew_ms": -7_200_000 },
+                { "from": "gamma", "to": "alpha", "state": "up", "reason": null, "since_s": null, "round_trip_us": 210, "skew_ms": 3 },
+            ],
             "groups": [],
         });
         let status: Status = serde_json::from_value(answer).expect("a status");
@@ -184,7 +228,10 @@ mod tests {
             frontend  http     running  2 001122334455  alpha, beta   1234       5  850 us  12.35 ms
             payment   service  failed   -               -                0       0       -         -
 
-            payment: payment imports a:b/c, which no service exports"#]]
+            payment: payment imports a:b/c, which no service exports
+
+            alpha sends no calls to beta: it is shutting down, 12 s ago
+            the clock of gamma is 2 h 0 min behind that of alpha"#]]
         .assert_eq(&text(&status, Style::PLAIN));
     }
 }

@@ -24,9 +24,14 @@ fn the_definition_holds_together() {
 
 #[test]
 fn every_command_shows_an_example() {
-    let mut commands: Vec<clap::Command> = Cli::command().get_subcommands().cloned().collect();
-    while let Some(command) = commands.pop() {
-        commands.extend(command.get_subcommands().cloned());
+    let below = |path: &str, command: &clap::Command| {
+        let named =
+            |command: &clap::Command| (format!("{path} {}", command.get_name()), command.clone());
+        command.get_subcommands().map(named).collect::<Vec<_>>()
+    };
+    let mut commands = below("bookshop-host", &Cli::command());
+    while let Some((path, command)) = commands.pop() {
+        commands.extend(below(&path, &command));
         if command.has_subcommands() || command.is_hide_set() {
             continue;
         }
@@ -34,15 +39,7 @@ fn every_command_shows_an_example() {
             .get_after_help()
             .map(ToString::to_string)
             .unwrap_or_default();
-        assert!(
-            help.contains("Example")
-                && help.contains(&format!(
-                    "bookshop-host {}",
-                    command.get_name().replace("sync", "wit sync")
-                )),
-            "{}",
-            command.get_name()
-        );
+        assert!(help.contains("Example") && help.contains(&path), "{path}");
     }
 }
 
@@ -61,14 +58,23 @@ fn what_a_person_types_is_understood() {
         "bookshop-host build",
         "bookshop-host build config/cluster.toml payment audit",
         "bookshop-host check --json",
-        "bookshop-host call suggestions.suggest -5 --timeout 250ms --admin :9102",
+        "bookshop-host call suggestions.suggest -5 --timeout 250ms --api :7202",
+        "bookshop-host call suggestions.suggest --cluster config/cluster.toml --host beta --as reports",
         "bookshop-host inspect a.wasm --json",
         "bookshop-host status --json --admin localhost:9102",
         "bookshop-host logs -f -n 5 payment",
         "bookshop-host logs host",
         "bookshop-host stop payment",
         "bookshop-host start-host beta",
+        "bookshop-host chaos partition alpha beta,gamma --for 10s",
+        "bookshop-host chaos show --json --admin :9102",
         "bookshop-host wit sync --check",
+        "bookshop-host certs init config/cluster.toml --data d --days 90",
+        "bookshop-host certs issue config/cluster.toml reports --client",
+        "bookshop-host certs rotate config/cluster.toml alpha beta --authority",
+        "bookshop-host certs retire config/cluster.toml",
+        "bookshop-host certs revoke config/cluster.toml beta",
+        "bookshop-host certs show config/cluster.toml --json",
         "bookshop-host config-keys limits",
         "bookshop-host compile-component a.wasm 00 a.cwasm",
     ] {
@@ -107,6 +113,10 @@ fn mistakes_are_usage_errors() {
         expect![[
             r#"error: invalid value 'Payment' for '<SERVICE>': "Payment" is not a name; write lower-case letters, digits and single hyphens, a letter first, at most 63 characters, for example "payment""#
         ]],
+    );
+    refused(
+        "bookshop-host certs issue c.toml alpha --days 0",
+        expect!["error: invalid value '0' for '--days <DAYS>': 0 is not in 1..=3650"],
     );
     refused(
         "bookshop-host status --admin alpha",

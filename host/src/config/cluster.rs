@@ -15,10 +15,16 @@ pub struct Cluster {
     pub name: ClusterName,
     /// Folder for everything that is kept, one folder a host below it. `bookshop-data` beside the file unless set.
     pub data: PathBuf,
+    /// Folder of the cluster's certificates; see [`Cluster::certificates_folder`] for where they are unless set.
+    pub certificates: Option<PathBuf>,
     /// Calls in a chain until the next is refused: 1 to 255, 16 unless set.
     pub hops_max: u8,
     /// How long a stopping host waits for running calls: 1 ms to 1 h, 10 s unless set.
     pub drain_timeout: Duration,
+    /// Time from one probe of another host to the next: 10 ms to 1 min, 250 ms unless set.
+    pub probe_interval: Duration,
+    /// How long another host may take to answer a probe before it is left out: 10 ms to 1 min, 1 s unless set.
+    pub probe_timeout: Duration,
     /// Threads on which a host serves requests, at most 1024; 0, the default, is one for each processor core.
     pub workers: u32,
 }
@@ -28,16 +34,30 @@ impl Cluster {
     pub(super) fn read(section: Section<'_>, folder: &Path) -> Option<Self> {
         let name: Option<At<ClusterName>> = section.text("name", str::parse);
         let data = section.text_or_default("data", path::file);
+        let certificates = section.text("certificates", path::file);
         let hops_max = section.count("hops-max");
         let drain_timeout = section.duration("drain-timeout");
+        let probe_interval = section.duration("probe-interval");
+        let probe_timeout = section.duration("probe-timeout");
         let workers = section.count("workers");
         section.finish();
         Some(Self {
             name: name?.value,
             data: folder.join(data.value),
+            certificates: certificates.map(|path| folder.join(path.value)),
             hops_max,
             drain_timeout,
+            probe_interval,
+            probe_timeout,
             workers,
         })
+    }
+
+    /// Where the certificates are: where the file says, or in `certs` below [`data`](Cluster::data).
+    #[must_use]
+    pub fn certificates_folder(&self) -> PathBuf {
+        self.certificates
+            .clone()
+            .unwrap_or_else(|| self.data.join("certs"))
     }
 }

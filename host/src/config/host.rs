@@ -21,6 +21,13 @@ pub struct Host {
     pub admin: SocketAddr,
 }
 
+/// Names of the folders and files that lie beside those of the hosts, in the data folder and among the certificates.
+const RESERVED: [&str; 4] = ["authority", "certs", "compiled", "revoked"];
+
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || name.ends_with("-key")
+}
+
 /// A host as far as it could be read.
 pub(super) struct RawHost {
     pub name: Option<At<HostName>>,
@@ -37,6 +44,18 @@ impl RawHost {
             Some(name) => section.renamed(name.value.as_str()),
             None => section,
         };
+        if let Some(name) = name
+            .as_ref()
+            .filter(|name| is_reserved(name.value.as_str()))
+        {
+            section.problem(
+                &name.place,
+                format!(
+                    "\"{}\" is a name that files of the cluster need for themselves; write another, for example \"alpha\"",
+                    name.value
+                ),
+            );
+        }
         let admin = section.address("admin");
         if let Some(remote) = admin
             .as_ref()

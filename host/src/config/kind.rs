@@ -32,6 +32,8 @@ pub enum Kind {
     Duration,
     /// A whole number.
     Count,
+    /// Yes or no.
+    Boolean,
     /// All hosts or a list of them.
     Hosts,
     /// How long an instance lives.
@@ -59,6 +61,7 @@ impl Kind {
             Self::Size => "size (B, KiB, MiB, GiB)",
             Self::Duration => "duration (us, ms, s, min, h)",
             Self::Count => "whole number",
+            Self::Boolean => "boolean (true or false)",
             Self::Hosts => "\"all\" or list of host names",
             Self::Instance => "\"per-call\" or \"pooled\"",
             Self::Storage => "\"volatile\"",
@@ -72,7 +75,9 @@ impl Kind {
     #[must_use]
     pub fn literal(self, value: &str) -> String {
         match self {
-            Self::Table | Self::Tables | Self::Texts | Self::Count => value.to_owned(),
+            Self::Table | Self::Tables | Self::Texts | Self::Count | Self::Boolean => {
+                value.to_owned()
+            }
             Self::Hosts | Self::Grants if value.starts_with('[') => value.to_owned(),
             Self::Text
             | Self::Name
@@ -142,6 +147,7 @@ impl Kind {
             Self::Size => ("a size", "a number with B, KiB, MiB or GiB", "64MiB"),
             Self::Duration => ("a duration", "a number with us, ms, s, min or h", "250ms"),
             Self::Count => ("a whole number", "digits without quotes", "128"),
+            Self::Boolean => ("a boolean", "true or false without quotes", "true"),
             Self::Hosts => (
                 "a choice of hosts",
                 "\"all\" or a list of names",

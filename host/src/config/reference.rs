@@ -145,6 +145,11 @@ const KEYS: &[KeyDoc] = &[
         "bookshop-data",
         "Folder for everything that is kept, one folder a host below it; relative to the folder of the cluster file.",
     ),
+    KeyDoc::optional(
+        "cluster.certificates",
+        Kind::Path,
+        "Folder of the certificates with which hosts know each other, certs below cluster.data unless set; relative to the folder of the cluster file.",
+    ),
     KeyDoc::default(
         "cluster.hops-max",
         Kind::Count,
@@ -159,6 +164,20 @@ const KEYS: &[KeyDoc] = &[
         "How long a stopping host waits for running calls before it ends them.",
     )
     .within("1ms", "1h"),
+    KeyDoc::default(
+        "cluster.probe-interval",
+        Kind::Duration,
+        "250ms",
+        "How often a host asks each of the others whether it is there, and what runs on it.",
+    )
+    .within("10ms", "1min"),
+    KeyDoc::default(
+        "cluster.probe-timeout",
+        Kind::Duration,
+        "1s",
+        "How long another host may take to answer; then it gets no calls until it answers again, and calls under way to it end.",
+    )
+    .within("10ms", "1min"),
     KeyDoc::default(
         "cluster.workers",
         Kind::Count,
@@ -293,6 +312,13 @@ const KEYS: &[KeyDoc] = &[
         Kind::Name,
         "suggestions",
         "The service that is called. It must be in the file.",
+    ),
+    KeyDoc::optional("chaos", Kind::Table, "Faults that are injected while the cluster runs, to see what it does then."),
+    KeyDoc::default(
+        "chaos.enabled",
+        Kind::Boolean,
+        "false",
+        "Whether bookshop-host chaos may drop and delay messages between hosts and stop services. Not where people rely on the cluster.",
     ),
 ];
 

@@ -256,6 +256,11 @@ impl<'a> Section<'a> {
             // A number where a text is wanted just lacks its quotes.
             Kind::Text if is_scalar => Some(source.clone()),
             Kind::Table => self.example_of_table(place),
+            // Other formats write these in quotes.
+            Kind::Boolean => match value.get_ref().as_str() {
+                Some(text @ ("true" | "false")) => Some(text.to_owned()),
+                _ => None,
+            },
             _ => None,
         };
         self.report

@@ -32,9 +32,14 @@ admin = "127.0.0.1:9102"
 fn a_minimal_file_has_defaults_for_the_rest() {
     let config = good(&format!("{BASE}[service.echo]\nwasm = \"echo.wasm\"\n"));
     assert_eq!(config.cluster.data, Path::new("config/bookshop-data"));
+    assert_eq!(
+        config.cluster.certificates_folder(),
+        Path::new("config/bookshop-data/certs")
+    );
     assert_eq!(config.cluster.hops_max, 16);
     assert_eq!(config.cluster.drain_timeout, Duration::from_secs(10));
     assert_eq!(config.cluster.workers, 0);
+    assert!(!config.chaos.enabled);
     let echo = config.service("echo").expect("it is there");
     assert_eq!(echo.hosts, [config.hosts[0].name.clone()]);
     assert_eq!(echo.instance, InstanceMode::PerCall);
@@ -74,15 +79,22 @@ fn every_key_is_read() {
         log-lines-per-second = 0
         [service.fraud-detection.links]
         "bookshop:shop/suggestions" = {{ to = "fraud-detection" }}
+        [chaos]
+        enabled = true
         {BETA}"#,
         BASE.replace(
             "[[host]]",
-            "data = \"../d\"\nhops-max = 3\ndrain-timeout = \"1min\"\nworkers = 2\n[[host]]"
+            "data = \"../d\"\ncertificates = \"../c\"\nhops-max = 3\ndrain-timeout = \"1min\"\nworkers = 2\n[[host]]"
         ),
     );
     let config = good(&text);
     assert_eq!(config.cluster.data, Path::new("config/../d"));
+    assert_eq!(
+        config.cluster.certificates_folder(),
+        Path::new("config/../c")
+    );
     assert_eq!((config.cluster.hops_max, config.cluster.workers), (3, 2));
+    assert!(config.chaos.enabled);
     let service = config.service("fraud-detection").expect("it is there");
     assert_eq!(
         service.wasm_path(Path::new("t")),
@@ -179,6 +191,17 @@ fn the_workspace_is_above_the_folder_of_the_file() {
     assert_eq!(good(BASE).cargo_target(Some("/b")), Path::new("/b"));
 }
 
+#[test]
+fn hosts_are_found_by_name() {
+    let config = good(&format!("{BASE}{BETA}"));
+    assert_eq!(config.host_index("beta"), Ok(1));
+    let unknown = config.host_index("btea").expect_err("no such host");
+    expect![[
+        r#"there is no host "btea"; did you mean "beta"? hosts of this cluster: alpha, beta"#
+    ]]
+    .assert_eq(&unknown.to_string());
+}
+
 /// Every prefix of a file, and the file without any one character: each is good or has problems, and none stops the host.
 #[test]
 fn no_damaged_file_is_a_panic() {
@@ -251,10 +274,11 @@ fn with(doc: &KeyDoc, value: &str) -> String {
     };
     let base = BASE.replace("[[host]]", &format!("{}[[host]]", line("cluster")));
     format!(
-        "{base}[service.echo]\nwasm = \"echo.wasm\"\n{pooled}{}[service.echo.http]\n{}[service.echo.limits]\n{}",
+        "{base}[service.echo]\nwasm = \"echo.wasm\"\n{pooled}{}[service.echo.http]\n{}[service.echo.limits]\n{}[chaos]\n{}",
         line("service.NAME"),
         line("service.NAME.http"),
-        line("service.NAME.limits")
+        line("service.NAME.limits"),
+        line("chaos")
     )
 }
 

@@ -76,7 +76,10 @@ fn service_hosts_exist(service: &RawService, hosts: &[RawHost], report: &Report<
                 format!("\"{}\" is named twice; remove one", name.value),
             );
         } else if !known.contains(&name.value.as_str()) {
-            report.add(&name.place, unknown("host", name.value.as_str(), &known));
+            report.add(
+                &name.place,
+                unknown("host", name.value.as_str(), &known, "this file"),
+            );
         }
     }
 }
@@ -88,7 +91,10 @@ fn links_lead_somewhere(service: &RawService, services: &[RawService], report: &
         .collect();
     for (_, to) in &service.links {
         if !known.contains(&to.value.as_str()) {
-            report.add(&to.place, unknown("service", to.value.as_str(), &known));
+            report.add(
+                &to.place,
+                unknown("service", to.value.as_str(), &known, "this file"),
+            );
         }
     }
 }
@@ -130,11 +136,12 @@ fn runs_on(service: &RawService, host: &HostName) -> bool {
     }
 }
 
-fn unknown(noun: &str, name: &str, known: &[&str]) -> String {
+/// What is said of a name that nothing has: what was probably meant, and all names of `whole`.
+pub(super) fn unknown(noun: &str, name: &str, known: &[&str], whole: &str) -> String {
     let meant =
         nearest(name, known.iter().copied()).map(|meant| format!("did you mean \"{meant}\"? "));
     format!(
-        "there is no {noun} \"{name}\"; {}{noun}s of this file: {}",
+        "there is no {noun} \"{name}\"; {}{noun}s of {whole}: {}",
         meant.unwrap_or_default(),
         known.join(", ")
     )

@@ -1,4 +1,4 @@
-//! Reads the values of one table: texts, addresses, numbers with and without a unit, lists.
+//! Reads the values of one table: texts, addresses, numbers with and without a unit, booleans, lists.
 //!
 //! What is left out or wrong becomes the default that the [reference](mod@super::reference) documents, or `None`.
 
@@ -85,6 +85,19 @@ impl<'a> Section<'a> {
         T::try_from(count).ok().expect(
             "the range in the reference fits the type: a test reads both ends of every range",
         )
+    }
+
+    /// Yes or no; the default if left out.
+    pub fn boolean(&self, name: &str) -> bool {
+        let documented = || self.default(name) == "true";
+        let Some((doc, place, value)) = self.value(name) else {
+            return documented();
+        };
+        if let DeValue::Boolean(value) = value.get_ref() {
+            return *value;
+        }
+        self.mistyped(doc.kind, &place_at(&place, value), value);
+        documented()
     }
 
     /// Whether the file has the key.

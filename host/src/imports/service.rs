@@ -4,7 +4,7 @@
 //! caller go on; any other stops the caller's store until the answer is there, which is right because a store serves one call.
 
 use crate::call_error::{CallError, ErrorPlace};
-use crate::dispatch::{Answer, FunctionName, Invocation, ServiceId};
+use crate::dispatch::{Answer, FunctionName, Invocation, Reach, ServiceId};
 use crate::imports::CallState;
 use crate::payload::Payload;
 use std::sync::Arc;
@@ -84,6 +84,7 @@ impl Link {
             // The engine lends the arguments, and the callee runs on a task of its own: this is the one copy a call makes.
             arguments: Payload::Values(params.to_vec()),
             envelope,
+            reach: Reach::Cluster,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A future that resolves at a moment.
@@ -56,6 +57,39 @@ impl Clock for RealClock {
     }
 }
 
+/// A clock whose wall time is wrong, for drills; its monotonic time is right.
+pub struct SkewedClock {
+    clock: Arc<dyn Clock>,
+    ahead: Duration,
+    behind: Duration,
+}
+
+impl SkewedClock {
+    /// `clock`, but `ahead` and `behind` of the right time.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, ahead: Duration, behind: Duration) -> Self {
+        Self {
+            clock,
+            ahead,
+            behind,
+        }
+    }
+}
+
+impl Clock for SkewedClock {
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn wall(&self) -> Duration {
+        (self.clock.wall() + self.ahead).saturating_sub(self.behind)
+    }
+
+    fn sleep_until(&self, moment: Duration) -> Sleep {
+        self.clock.sleep_until(moment)
+    }
+}
+
 /// `moment` passed before `future` was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the deadline passed")]
@@ -97,4 +131,36 @@ pub async fn sleep(clock: &dyn Clock, duration: Duration) {
     clock
         .sleep_until(clock.monotonic().saturating_add(duration))
         .await;
+}
+
+/// A clock for tests that stands still until it is moved, and then wakes whoever waited for that moment.
+#[cfg(test)]
+#[derive(Default)]
+pub struct ManualClock(tokio::sync::watch::Sender<Duration>);
+
+#[cfg(test)]
+impl ManualClock {
+    /// Moves it forward.
+    pub fn advance(&self, by: Duration) {
+        self.0.send_modify(|now| *now += by);
+    }
+}
+
+#[cfg(test)]
+impl Clock for ManualClock {
+    fn monotonic(&self) -> Duration {
+        *self.0.borrow()
+    }
+
+    fn wall(&self) -> Duration {
+        self.monotonic()
+    }
+
+    fn sleep_until(&self, moment: Duration) -> Sleep {
+        let mut now = self.0.subscribe();
+        Box::pin(async move {
+            // The end of the clock is the end of its test.
+            let _ = now.wait_for(|now| *now >= moment).await;
+        })
+    }
 }

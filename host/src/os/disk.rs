@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -19,6 +20,12 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// As the operating system says; the old content is still there.
     fn write_atomic(&self, path: &Path, content: &[u8]) -> io::Result<()>;
+
+    /// The same, for a file that only this user may read from its first moment on.
+    ///
+    /// # Errors
+    /// As the operating system says; the old content is still there.
+    fn write_private(&self, path: &Path, content: &[u8]) -> io::Result<()>;
 
     /// Makes a folder and its parents; one that exists is fine.
     ///
@@ -56,6 +63,13 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// `WouldBlock`: another process holds it. Others as the operating system says.
     fn lock(&self, folder: &Path) -> io::Result<FolderLock>;
+
+    /// The same, but waits, and blocks this thread, while another process holds the folder. Only for folders that nobody
+    /// holds for longer than it takes to write a few files.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn lock_waiting(&self, folder: &Path) -> io::Result<FolderLock>;
 }
 
 /// Holds a folder; dropping it lets go.
@@ -75,24 +89,11 @@ impl Disk for RealDisk {
     }
 
     fn write_atomic(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(format!(".{}.new", std::process::id()));
-        let temporary = folder.join(name);
-        let written = (|| {
-            let mut file = fs::File::create(&temporary)?;
-            file.write_all(content)?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)?;
-            // The rename itself is only durable once the folder is.
-            fs::File::open(folder)?.sync_all()
-        })();
-        if written.is_err() {
-            // The error that matters is the first one; a left-over temporary file harms nobody.
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+        replace(path, content, Readers::Everybody)
+    }
+
+    fn write_private(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        replace(path, content, Readers::ThisUser)
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {
@@ -123,17 +124,63 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, folder: &Path) -> io::Result<FolderLock> {
-        fs::create_dir_all(folder)?;
-        let file = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(folder.join(LOCK_FILE))?;
+        let file = lock_file(folder)?;
         match file.try_lock() {
             Ok(()) => Ok(FolderLock { _file: file }),
             Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(fs::TryLockError::Error(source)) => Err(source),
         }
     }
+
+    fn lock_waiting(&self, folder: &Path) -> io::Result<FolderLock> {
+        let file = lock_file(folder)?;
+        file.lock()?;
+        Ok(FolderLock { _file: file })
+    }
+}
+
+fn lock_file(folder: &Path) -> io::Result<fs::File> {
+    fs::create_dir_all(folder)?;
+    fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join(LOCK_FILE))
+}
+
+/// Who may read a file.
+enum Readers {
+    Everybody,
+    ThisUser,
+}
+
+fn replace(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = folder.join(name);
+    let written = (|| {
+        let mut options = fs::File::options();
+        match readers {
+            Readers::Everybody => options.create(true).truncate(true),
+            Readers::ThisUser => {
+                // What another process with this number left behind may have been readable for more.
+                let _ = fs::remove_file(&temporary);
+                options.create_new(true).mode(0o600)
+            }
+        };
+        let mut file = options.write(true).open(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        // The rename itself is only durable once the folder is.
+        fs::File::open(folder)?.sync_all()
+    })();
+    if written.is_err() {
+        // The error that matters is the first one; a left-over temporary file harms nobody.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }
 
 #[cfg(test)]
@@ -150,6 +197,37 @@ mod tests {
         );
         drop(held);
         assert!(RealDisk.lock(&folder).is_ok());
+        fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn who_waits_for_a_folder_gets_it_when_it_is_let_go() {
+        let folder = std::env::temp_dir().join(format!("bookshop-wait-{}", std::process::id()));
+        let held = RealDisk.lock(&folder).expect("free");
+        let waiting = {
+            let folder = folder.clone();
+            std::thread::spawn(move || RealDisk.lock_waiting(&folder).map(drop))
+        };
+        drop(held);
+        waiting.join().expect("no panic").expect("taken");
+        fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn a_private_file_is_for_its_owner_alone_whatever_was_there_before() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = std::env::temp_dir().join(format!("bookshop-private-{}", std::process::id()));
+        let path = folder.join("key.pem");
+        RealDisk.write_atomic(&path, b"old").expect("written");
+        let left_over = folder.join(format!("key.pem.{}.new", std::process::id()));
+        RealDisk
+            .write_atomic(&left_over, b"rubbish")
+            .expect("written");
+        RealDisk.write_private(&path, b"new").expect("written");
+        assert_eq!(RealDisk.read(&path).expect("read"), b"new");
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!left_over.exists());
         fs::remove_dir_all(folder).expect("removed");
     }
 }

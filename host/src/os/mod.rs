@@ -15,6 +15,7 @@ pub mod clock;
 pub mod console;
 pub mod disk;
 pub mod entropy;
+pub mod executor;
 pub mod network;
 pub mod process;
 pub mod signal;

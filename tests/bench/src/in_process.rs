@@ -1,8 +1,9 @@
 //! A real host in this process, and calls that go through its router.
 
 use crate::{Outcome, paths, scratch};
+use bookshop_host::certificates;
 use bookshop_host::config::Config;
-use bookshop_host::dispatch::{Dispatch, FunctionName, Invocation};
+use bookshop_host::dispatch::{Dispatch, FunctionName, Invocation, Reach};
 use bookshop_host::envelope::Envelope;
 use bookshop_host::host::{self, Host};
 use bookshop_host::json;
@@ -35,6 +36,7 @@ impl InProcess {
         let text = cluster_file()?;
         let config = Config::parse(Path::new("bench.toml"), &text)?;
         let os = Os::real();
+        certificates::prepare(&config, &os)?;
         let options = host::Options {
             config: Arc::new(config),
             name: "in-process".into(),
@@ -132,6 +134,7 @@ impl Call {
             function: Arc::clone(&self.function),
             arguments: Payload::Values(arguments.to_vec()),
             envelope,
+            reach: Reach::Cluster,
         };
         match Arc::clone(&self.dispatch).dispatch(invocation).await? {
             Payload::Values(values) => Ok(values),

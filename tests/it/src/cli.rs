@@ -64,7 +64,7 @@ async fn status_has_the_documented_shape() {
 #[tokio::test]
 async fn a_function_is_called_by_interface_or_service_and_answers_as_text_or_json() {
     let cluster = Cluster::start(&["alpha"], &shop(), &[]).await;
-    let admin = cluster.host("alpha").admin.to_string();
+    let api = cluster.host("alpha").api.to_string();
     let basket = r#"[{name: "Book A", quantity: 1}]"#;
     for target in [
         "bookshop:shop/suggestions",
@@ -75,8 +75,8 @@ async fn a_function_is_called_by_interface_or_service_and_answers_as_text_or_jso
             "call",
             &format!("{target}.recommend"),
             basket,
-            "--admin",
-            &admin,
+            "--api",
+            &api,
         ])
         .await;
         assert!(stdout(&output).starts_with("ok([{id: "), "{output:?}");
@@ -86,13 +86,13 @@ async fn a_function_is_called_by_interface_or_service_and_answers_as_text_or_jso
         "suggestions.recommend",
         basket,
         "--json",
-        "--admin",
-        &admin,
+        "--api",
+        &api,
     ])
     .await;
     let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(answer["ok"].as_array().map(Vec::len), Some(3));
-    let wrong = run(&["call", "suggestions.recommend", "{", "--admin", &admin]).await;
+    let wrong = run(&["call", "suggestions.recommend", "{", "--api", &api]).await;
     assert_fails(
         &wrong,
         2,
@@ -101,14 +101,18 @@ async fn a_function_is_called_by_interface_or_service_and_answers_as_text_or_jso
             "list<record",
         ],
     );
-    let unknown = run(&["call", "suggestions.nothing", "--admin", &admin]).await;
+    let unknown = run(&["call", "suggestions.nothing", "--api", &api]).await;
     assert_fails(
         &unknown,
         1,
-        &["suggestions exports no function nothing; it exports clear, init, recommend, suggest"],
+        &[
+            "suggestions: it exports no function nothing; it exports clear, init, recommend, suggest",
+        ],
     );
-    let no_dot = run(&["call", "suggestions", "--admin", &admin]).await;
+    let no_dot = run(&["call", "suggestions", "--api", &api]).await;
     assert!(!no_dot.status.success());
+    let nobody = run(&["call", "suggestions.recommend", "--api", "127.0.0.1:1"]).await;
+    assert_fails(&nobody, 3, &["no host answers at 127.0.0.1:1", "`api`"]);
     cluster.terminate().await;
 }
 

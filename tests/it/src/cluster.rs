@@ -2,6 +2,7 @@
 
 use crate::paths;
 use bookshop_host::admin::client;
+use bookshop_host::client::Client;
 use bookshop_host::os::Os;
 use serde_json::Value;
 use std::fmt::Write;
@@ -22,6 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub struct Addresses {
     pub name: &'static str,
     pub http: SocketAddr,
+    pub api: SocketAddr,
     pub admin: SocketAddr,
 }
 
@@ -61,15 +63,19 @@ pub fn write_config(hosts: &[&'static str], sections: &str) -> (PathBuf, Vec<Add
     let mut addresses = Vec::new();
     for (name, ports) in hosts.iter().zip(free_ports(hosts.len() * 4).chunks(4)) {
         let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
-        let (http, admin) = (at(ports[0]), at(ports[1]));
+        let (http, admin, api) = (at(ports[0]), at(ports[1]), at(ports[3]));
         write!(
             text,
-            "\n[[host]]\nname = \"{name}\"\nhttp = \"{http}\"\nadmin = \"{admin}\"\npeer = \"{}\"\napi = \"{}\"\n",
-            at(ports[2]),
-            at(ports[3])
+            "\n[[host]]\nname = \"{name}\"\nhttp = \"{http}\"\nadmin = \"{admin}\"\npeer = \"{}\"\napi = \"{api}\"\n",
+            at(ports[2])
         )
         .expect("a string takes any text");
-        addresses.push(Addresses { name, http, admin });
+        addresses.push(Addresses {
+            name,
+            http,
+            api,
+            admin,
+        });
     }
     let file = folder.join("cluster.toml");
     std::fs::write(&file, text + sections).expect("the file can be written");
@@ -154,6 +160,12 @@ impl Cluster {
         let address = self.host(host).admin;
         let answer = client::request(&self.os, address, path, body, PATIENCE).await;
         answer.ok().map(|(_, value)| value)
+    }
+
+    /// A connection to a host's api.
+    pub async fn client(&self, host: &str) -> Client {
+        let client = Client::connect(self.host(host).api, &self.os).await;
+        client.expect("the host listens")
     }
 
     /// What the cluster says of a host, by whichever other host or itself answers.

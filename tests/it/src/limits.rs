@@ -5,7 +5,9 @@ use crate::hostile_host::{
 };
 use crate::paths::guest;
 use crate::test_host::{TestHost, service};
+use bookshop_host::client::CallOptions;
 use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_call_that_waits_longer_than_it_may_ends_with_its_deadline() {
@@ -69,8 +71,11 @@ async fn a_call_that_waits_for_its_turn_too_long_ends_with_its_deadline() {
     let host = hostile(r#"limits = { concurrency = 1, queue = 1, time = "200ms" }"#).await;
     let queued = async {
         host.until_under_way("hostile", 1, 0).await;
-        let call = json!({ "function": "hostile.nap", "arguments": ["1"], "timeout_ms": 50 });
-        host.admin("/v1/call", Some(&call))
+        let options = CallOptions {
+            timeout: Some(Duration::from_millis(50)),
+            ..CallOptions::default()
+        };
+        host.call_with("hostile.nap", &["1"], &options)
             .await
             .expect_err("its turn does not come")
     };

@@ -156,7 +156,7 @@ async fn of_two_exporters_the_link_line_from_the_error_chooses_one() {
         .expect_err("ambiguous");
     assert_failure(
         &failure,
-        "invalid",
+        "ambiguous",
         &["several services export", "neighbour.ping or twin.ping"],
     );
     host.stop().await;

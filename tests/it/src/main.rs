@@ -2,6 +2,10 @@
 //!
 //! They need the program and the guests in the target folder: `cargo xtask test` builds both first.
 
+mod api;
+mod api_client;
+mod api_dispatch;
+mod api_forms;
 mod cli;
 mod cluster;
 mod paths;

@@ -3,6 +3,7 @@
 use crate::cluster::{Cluster, shop};
 use crate::processes::good_order;
 use bookshop_host::admin::client;
+use bookshop_host::client::CallOptions;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -178,21 +179,21 @@ async fn each_service_that_is_missing_is_named_and_missed_no_longer_when_it_is_b
 #[tokio::test]
 async fn services_refuse_events_of_orders_they_do_not_know() {
     let cluster = started().await;
+    let client = cluster.client("alpha").await;
     let progress = "{clock: {orchestrator: 1, transaction-verification: 0, fraud-detection: 0, suggestions: 0}, done: []}";
     for function in [
         "transaction-verification.verify-card",
         "fraud-detection.check-user-fraud",
         "suggestions.suggest",
     ] {
-        let body = json!({ "function": function, "arguments": ["\"nobody\"", progress] });
-        let answer = cluster
-            .admin("alpha", "/v1/call", Some(&body))
+        let (service, function) = function.split_once('.').expect("SERVICE.FUNCTION");
+        let arguments = ["\"nobody\"", progress].map(str::to_owned);
+        let results = client
+            .call_wave(service, function, &arguments, &CallOptions::default())
             .await
             .expect("alpha answers");
-        let wave = answer["results"][0]["wave"]
-            .as_str()
-            .expect("results are text");
-        assert!(wave.starts_with("err(unknown-order("), "{answer}");
+        let wave = &results[0].wave;
+        assert!(wave.starts_with("err(unknown-order("), "{wave}");
     }
     cluster.terminate().await;
 }

@@ -2,13 +2,15 @@
 
 use crate::cluster::until;
 use crate::paths;
-use bookshop_host::admin::client;
+use bookshop_host::admin;
+use bookshop_host::certificates;
+use bookshop_host::client::{CallOptions, Client, ClientError};
 use bookshop_host::config::Config;
 use bookshop_host::host::{self, Host, StartError};
 use bookshop_host::os::Os;
 use bookshop_host::os::network::TcpStream;
 use bookshop_host::parent::Parent;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,20 +19,40 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// Longest that any answer of a host in a test may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A host and the outside it sees.
+/// A host, the outside it sees, and a client of it.
 pub struct TestHost {
     pub host: Host,
     pub os: Os,
+    pub client: Client,
 }
 
 /// The answer of a call: results as WAVE text, or the code and message of the failure.
 pub type Called = Result<Vec<String>, Failure>;
 
-/// Why a request to the admin interface failed.
+/// Why a call, or a request to the admin interface, failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub code: String,
     pub message: String,
+}
+
+impl Failure {
+    /// What the host answered. That it did not answer is not what tests are about.
+    #[track_caller]
+    pub fn of(error: ClientError) -> Self {
+        match error {
+            ClientError::Refused(error) => Self {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            },
+            ClientError::Rejected { code, message } => Self { code, message },
+            ClientError::Connect { .. }
+            | ClientError::Lost { .. }
+            | ClientError::Timeout { .. }
+            | ClientError::Arguments(_)
+            | ClientError::Protocol { .. } => panic!("the host answers: {error}"),
+        }
+    }
 }
 
 /// A cluster file with one host named `name` on free ports.
@@ -61,6 +83,21 @@ pub fn service(name: &str, wasm: &Path, more: &str) -> String {
     format!("[service.{name}]\nwasm = \"{}\"\n{more}\n", wasm.display())
 }
 
+/// Starts a host of a whole cluster file and asks it nothing.
+pub async fn start(name: &str, file: &str) -> Result<(Host, Os), StartError> {
+    let config = Config::parse(Path::new("test.toml"), file).expect("the configuration is right");
+    let os = Os::real();
+    certificates::prepare(&config, &os)?;
+    let options = host::Options {
+        config: Arc::new(config),
+        name: name.to_owned(),
+        program: paths::program(),
+        parent: Parent::none(),
+        os: os.clone(),
+    };
+    Ok((host::start(options).await?, os))
+}
+
 impl TestHost {
     /// Starts a host with these sections.
     pub async fn start(services: &str) -> Self {
@@ -76,27 +113,21 @@ impl TestHost {
 
     /// Starts a host of a whole cluster file, which may fail.
     pub async fn try_start_file(name: &str, file: &str) -> Result<Self, StartError> {
-        let config =
-            Config::parse(Path::new("test.toml"), file).expect("the configuration is right");
-        let os = Os::real();
-        let options = host::Options {
-            config: Arc::new(config),
-            name: name.to_owned(),
-            program: paths::program(),
-            parent: Parent::none(),
-            os: os.clone(),
-        };
+        let (host, os) = start(name, file).await?;
+        let client = Client::connect(host.api, &os).await;
         Ok(Self {
-            host: host::start(options).await?,
+            client: client.expect("the host listens"),
+            host,
             os,
         })
     }
 
     /// One request to the admin interface.
     pub async fn admin(&self, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let (status, value) = client::request(&self.os, self.host.admin, path, body, PATIENCE)
-            .await
-            .expect("the admin interface answers");
+        let (status, value) =
+            admin::client::request(&self.os, self.host.admin, path, body, PATIENCE)
+                .await
+                .expect("the admin interface answers");
         if status.is_success() {
             return Ok(value);
         }
@@ -112,24 +143,27 @@ impl TestHost {
         })
     }
 
-    /// Calls a function with arguments as WAVE text.
+    /// Calls a function, `TARGET.FUNCTION`, with arguments as WAVE text.
     pub async fn call(&self, function: &str, arguments: &[&str]) -> Called {
-        let answer = self
-            .admin(
-                "/v1/call",
-                Some(&json!({ "function": function, "arguments": arguments })),
-            )
-            .await?;
-        let results = answer["results"].as_array().expect("results are a list");
-        Ok(results
-            .iter()
-            .map(|result| {
-                result["wave"]
-                    .as_str()
-                    .expect("results are text")
-                    .to_owned()
-            })
-            .collect())
+        self.call_with(function, arguments, &CallOptions::default())
+            .await
+    }
+
+    /// [`call`](Self::call) with options.
+    pub async fn call_with(
+        &self,
+        function: &str,
+        arguments: &[&str],
+        options: &CallOptions,
+    ) -> Called {
+        let (target, function) = function.rsplit_once('.').expect("TARGET.FUNCTION");
+        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        let called = self
+            .client
+            .call_wave(target, function, &arguments, options)
+            .await;
+        let results = called.map_err(Failure::of)?;
+        Ok(results.into_iter().map(|result| result.wave).collect())
     }
 
     /// What `status` says of a service.

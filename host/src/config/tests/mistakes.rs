@@ -99,12 +99,12 @@ fn an_unknown_key_gets_the_nearest_one_and_all_known_ones() {
     check(
         "[services.a]\nwasm = \"a.wasm\"",
         expect![
-            "c:9:2: services: unknown key; did you mean `service`? known here: cluster, host, service"
+            "c:9:2: services: unknown key; did you mean `service`? known here: cluster, host, service, chaos"
         ],
     );
     check(
         "[zebra]",
-        expect!["c:9:2: zebra: unknown key; known here: cluster, host, service"],
+        expect!["c:9:2: zebra: unknown key; known here: cluster, host, service, chaos"],
     );
     check(
         "[service.a]\nwasm = \"a.wasm\"\nto = \"b\"",
@@ -220,6 +220,32 @@ fn a_wrong_value_says_what_to_write() {
 }
 
 #[test]
+fn a_boolean_has_no_quotes() {
+    check(
+        "[chaos]\nenabled = \"false\"",
+        expect![[
+            r#"c:10:11: chaos.enabled: "false" is not a boolean; write true or false without quotes, for example false"#
+        ]],
+    );
+    check(
+        "[chaos]\nenabled = 1",
+        expect![
+            "c:10:11: chaos.enabled: 1 is not a boolean; write true or false without quotes, for example true"
+        ],
+    );
+    check(
+        "[chaos]\nenable = true",
+        expect!["c:10:1: chaos.enable: unknown key; did you mean `enabled`? known here: enabled"],
+    );
+    check_text(
+        &format!("chaos = true\n{BASE}"),
+        expect![
+            "c:1:9: chaos: true is not a table; write keys in braces or below a header, for example { enabled = false }"
+        ],
+    );
+}
+
+#[test]
 fn addresses_are_checked() {
     check_text(
         &BASE.replace("127.0.0.1:8080", "localhost:8080"),
@@ -245,6 +271,19 @@ fn addresses_are_checked() {
             r#"c:5:8: host.alpha.http: 8080 is not an address; write IP:PORT, for example "127.0.0.1:8080""#
         ]],
     );
+}
+
+#[test]
+fn names_of_files_are_no_names_of_hosts() {
+    for name in ["certs", "authority", "beta-key"] {
+        let error = Config::parse(
+            Path::new("c"),
+            &format!("{BASE}{}", BETA.replace("beta", name)),
+        )
+        .expect_err("the name is taken");
+        let expected = format!("{name:?} is a name that files of the cluster need for themselves");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
 }
 
 #[test]
@@ -361,5 +400,5 @@ fn columns_count_characters() {
 fn problems_print_as_json() {
     let error =
         Config::parse(Path::new("c.toml"), &format!("{BASE}[zebra]")).expect_err("unknown key");
-    expect![[r#"[{"file":"c.toml","line":9,"column":2,"key":"zebra","message":"unknown key; known here: cluster, host, service"}]"#]].assert_eq(&serde_json::to_string(error.problems()).expect("text"));
+    expect![[r#"[{"file":"c.toml","line":9,"column":2,"key":"zebra","message":"unknown key; known here: cluster, host, service, chaos"}]"#]].assert_eq(&serde_json::to_string(error.problems()).expect("text"));
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// Imports reach the router only through the trait in `dispatch`, because `router` lies above them.
 const LAYERS: [(&str, &str); 9] = [
     ("where it starts", "main lib cli launcher simulation"),
-    ("where calls enter", "host http admin"),
+    ("where calls enter", "host http api admin origin"),
     ("where a call runs", "router"),
     ("on another host", "transport"),
     (
@@ -24,11 +24,11 @@ const LAYERS: [(&str, &str); 9] = [
     ("what is kept", "replica timer placement membership"),
     (
         "bounds and figures",
-        "admission limits parent scratch service storage recorder telemetry",
+        "admission certificates chaos limits parent scratch service storage recorder telemetry",
     ),
     (
         "values",
-        "config envelope call_error payload dispatch interface json",
+        "client codec config envelope call_error payload dispatch interface json",
     ),
 ];
 

@@ -1,0 +1,90 @@
+//! What functions a service has and of which types: known on every host, wherever the service runs.
+//!
+//! Made once for each loaded component. Whoever calls by name (the `api` endpoint, peers) looks here, and never at a running version.
+
+use crate::codec::{FunctionTypes, MessageType};
+use crate::component::Functions;
+use crate::dispatch::FunctionName;
+use crate::interface;
+use http::{HeaderValue, Uri};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use wasmtime::component::types::ComponentFunc;
+
+/// Where the calls of other hosts begin: `/call/SERVICE/INTERFACE.FUNCTION`.
+pub const CALL_PATH: &str = "/call/";
+
+/// A function that can be called by name.
+pub struct FunctionType {
+    /// Shared with every invocation of it.
+    pub name: Arc<FunctionName>,
+    /// Parameters and result.
+    pub ty: ComponentFunc,
+    /// The same as messages between programs.
+    pub types: FunctionTypes,
+    /// Hash of the arguments' type, as hosts tell one another.
+    pub arguments_hash: HeaderValue,
+    /// Hash of the results' type, as hosts tell one another.
+    pub results_hash: HeaderValue,
+    /// Where it is called on any other host.
+    pub uri: Uri,
+}
+
+/// The functions of one service.
+#[derive(Default)]
+pub struct ServiceTypes {
+    functions: BTreeMap<FunctionName, Arc<FunctionType>>,
+    /// The same by their names as texts, as they come from other hosts.
+    by_text: HashMap<String, Arc<FunctionType>>,
+}
+
+impl ServiceTypes {
+    /// The types of the exports of a component that runs as `service`. Left out is what nobody can call by name: the interfaces of the platform,
+    /// which the host itself calls, and functions whose signature has more than values.
+    #[must_use]
+    pub fn new(service: &str, functions: Functions) -> Self {
+        let functions: BTreeMap<_, _> = functions
+            .into_iter()
+            .filter(|(name, _)| !interface::is_platform(&name.interface))
+            .filter_map(|(name, ty)| {
+                let types = FunctionTypes::of(&ty).ok()?;
+                let hash = |message: &MessageType| message.hash().to_string().try_into().ok();
+                let function = FunctionType {
+                    arguments_hash: hash(&types.arguments)?,
+                    results_hash: hash(&types.results)?,
+                    uri: format!("https://peer{CALL_PATH}{service}/{name}")
+                        .parse()
+                        .ok()?,
+                    types,
+                    name: Arc::new(name.clone()),
+                    ty,
+                };
+                Some((name, Arc::new(function)))
+            })
+            .collect();
+        let by_text = |(name, function): (&FunctionName, &Arc<FunctionType>)| {
+            (name.to_string(), Arc::clone(function))
+        };
+        Self {
+            by_text: functions.iter().map(by_text).collect(),
+            functions,
+        }
+    }
+
+    /// The function of this name.
+    #[must_use]
+    pub fn get(&self, name: &FunctionName) -> Option<&Arc<FunctionType>> {
+        self.functions.get(name)
+    }
+
+    /// The function whose name is written so: `INTERFACE.FUNCTION`.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<&Arc<FunctionType>> {
+        self.by_text.get(text)
+    }
+
+    /// All functions, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<FunctionType>> {
+        self.functions.values()
+    }
+}

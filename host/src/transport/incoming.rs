@@ -1,0 +1,337 @@
+//! Calls of other hosts to this one.
+//!
+//! Serves one connection at a time on the thread it was given to. A connection whose certificate does not name another host of this cluster
+//! is closed before anything is read from it. Hands calls to [`Dispatch`], for this host only.
+
+use crate::call_error::CallError;
+use crate::certificates::{self, Credentials, Role};
+use crate::chaos::{Chaos, Fate};
+use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach};
+use crate::os::Os;
+use crate::os::clock::{sleep, timeout};
+use crate::os::executor::Tasks;
+use crate::os::network::TcpStream;
+use crate::payload::{Body, Payload};
+use crate::services::{CALL_PATH, FunctionType, Services, Slot};
+use crate::transport::message::{self, SERVICE, TYPE};
+use crate::transport::peers::Peers;
+use crate::transport::probe::{self, Introducer, Introduction};
+use crate::transport::{Refusals, head};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming as Arriving;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// A peer has this long to show who it is.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Calls of one peer's thread at once; twice what it sends, since it may see an end before we do.
+const STREAMS_MAX: u32 = 4096;
+/// What is taken in on one stream, and on all of one connection, before it is read.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+/// Answer bytes that wait for one peer to read them, on each stream.
+const SEND_BYTES_MAX: usize = 1 << 20;
+/// Header bytes of a message; the envelope takes less than one.
+const HEADER_BYTES_MAX: u32 = 64 << 10;
+/// Cancelled calls are remembered for a moment, and may come in bursts.
+const RESET_STREAMS_MAX: usize = 2048;
+/// A peer that says nothing for so long is asked, and has as long again to answer. Calls wait at most a deadline, so this only cleans up.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// What every connection of a peer needs.
+pub struct Incoming {
+    /// The table of services.
+    pub services: Arc<Services>,
+    /// Carries out calls on this thread.
+    pub dispatch: Arc<dyn Dispatch>,
+    /// The function that HTTP handlers export.
+    pub handle: Arc<FunctionName>,
+    /// Who may call.
+    pub peers: Arc<Peers>,
+    /// How they prove it.
+    pub credentials: Credentials,
+    /// Faults of the links back to them.
+    pub chaos: Chaos,
+    /// What this host says of itself.
+    pub introducer: Arc<Introducer>,
+    /// Where refusals are reported, and how often.
+    pub refusals: Arc<Refusals>,
+    /// The outside.
+    pub os: Os,
+}
+
+impl Incoming {
+    /// Serves one connection until it ends, this host stops, or the certificates change: the peer then comes again with a new handshake.
+    pub async fn connection(self: Arc<Self>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
+        let Ok(address) = stream.peer_addr() else {
+            return;
+        };
+        let mut changes = self.credentials.changes();
+        let (tls, peer) = match self.shake_hands(stream).await {
+            Ok(shaken) => shaken,
+            Err(reason) => return self.refusals.report(&self.os, address, "peer", &reason),
+        };
+        let incoming = Arc::clone(&self);
+        let service = service_fn(move |request| {
+            let incoming = Arc::clone(&incoming);
+            async move { Ok::<_, Infallible>(incoming.answer(peer, request).await) }
+        });
+        // Ends calls together with the connection that nobody could answer them on.
+        let tasks = Tasks::default();
+        let mut builder = http2::Builder::new(tasks.executor());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_send_buf_size(SEND_BYTES_MAX)
+            .max_header_list_size(HEADER_BYTES_MAX)
+            .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
+            .auto_date_header(false)
+            .keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE);
+        let connection = builder.serve_connection(TokioIo::new(tls), service);
+        tokio::pin!(connection);
+        // Errors here are peers that went away; their own side knows why.
+        tokio::select! {
+            biased;
+            _ = &mut connection => return,
+            _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+            _ = changes.changed() => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    }
+
+    /// Returns the connection and the peer's place in the configuration.
+    async fn shake_hands(
+        &self,
+        stream: TcpStream,
+    ) -> Result<(TlsStream<TcpStream>, usize), String> {
+        let acceptor = TlsAcceptor::from(self.credentials.server());
+        let tls = timeout(
+            self.os.clock.as_ref(),
+            HANDSHAKE_TIMEOUT,
+            acceptor.accept(stream),
+        )
+        .await
+        .map_err(|_| {
+            format!(
+                "it did not finish its handshake within {} s",
+                HANDSHAKE_TIMEOUT.as_secs()
+            )
+        })?
+        .map_err(|error| certificates::explain(&error))?;
+        let (_, session) = tls.get_ref();
+        let identity = certificates::identity(session.peer_certificates().unwrap_or_default())
+            .map_err(|error| error.to_string())?;
+        if identity.role != Role::Host {
+            return Err(format!(
+                "its certificate is that of client {}, not of a host",
+                identity.name
+            ));
+        }
+        let index = self.peers.find(&identity.name).ok_or_else(|| {
+            format!(
+                "its certificate names host {}, which is no other host of the cluster file",
+                identity.name
+            )
+        })?;
+        Ok((tls, index))
+    }
+
+    async fn answer(&self, peer: usize, request: Request<Arriving>) -> Response<Body> {
+        let response = if request.headers().contains_key(SERVICE) {
+            self.forwarded(request).await
+        } else if request.method() == Method::POST && request.uri().path().starts_with(CALL_PATH) {
+            self.call(request).await
+        } else if request.method() == Method::POST && request.uri().path() == probe::PATH {
+            self.probed(peer, request).await
+        } else {
+            Err(malformed(format!(
+                "there is no {} {} between hosts",
+                request.method(),
+                request.uri().path()
+            )))
+        };
+        let response = response.unwrap_or_else(|error| message::failure(&error));
+        match self.chaos.fate(peer) {
+            Fate::Deliver => {}
+            Fate::Delay(delay) => sleep(self.os.clock.as_ref(), delay).await,
+            // The peer waits until it gives up and cancels, which drops this future.
+            Fate::Drop => std::future::pending().await,
+        }
+        response
+    }
+
+    async fn call(&self, request: Request<Arriving>) -> Result<Response<Body>, CallError> {
+        let envelope = head::read(request.headers(), self.os.clock.monotonic())
+            .map_err(|error| malformed(error.to_string()))?;
+        let path = &request.uri().path()[CALL_PATH.len()..];
+        let (slot, function) = self.find(path)?;
+        let service = || slot.service.name.to_string();
+        let incompatible = |message: String| CallError::Incompatible {
+            service: service(),
+            message,
+        };
+        if request.headers().get(TYPE) != Some(&function.arguments_hash) {
+            return Err(incompatible(format!(
+                "the caller's host knows {} with other arguments; run the same version on all hosts",
+                function.name
+            )));
+        }
+        let arguments_max = slot.service.config.limits.arguments_bytes;
+        let bytes = message::read(request.into_body(), arguments_max)
+            .await
+            .map_err(|error| match error {
+                message::ReadError::TooLarge(_) => incompatible(format!(
+                    "the arguments take more than {arguments_max} bytes; raise limits.arguments"
+                )),
+                // Nobody is there any more who could read this.
+                message::ReadError::BrokenOff(_) => CallError::Cancelled,
+            })?;
+        let bytes_max = usize::try_from(arguments_max).unwrap_or(usize::MAX);
+        let arguments = function
+            .types
+            .arguments
+            .decode(&bytes, bytes_max)
+            .map_err(|error| incompatible(format!("the arguments cannot be read: {error}")))?;
+        drop(bytes);
+        let invocation = Invocation {
+            service: slot.service.id,
+            function: Arc::clone(&function.name),
+            arguments: Payload::Values(arguments),
+            envelope,
+            reach: Reach::Here,
+        };
+        let Payload::Values(results) = Arc::clone(&self.dispatch).dispatch(invocation).await?
+        else {
+            return Err(incompatible(
+                "it answered a call with an HTTP response".into(),
+            ));
+        };
+        let encoded = function
+            .types
+            .results
+            .encode(&results)
+            .map_err(|error| incompatible(format!("its result cannot be written: {error}")))?;
+        let mut response = Response::new(message::full(encoded.into()));
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(message::VALUES),
+        );
+        headers.insert(TYPE, function.results_hash.clone());
+        Ok(response)
+    }
+
+    /// Service and function of `SERVICE/INTERFACE.FUNCTION`.
+    fn find(&self, path: &str) -> Result<(&Slot, Arc<FunctionType>), CallError> {
+        let (service, function) = path
+            .split_once('/')
+            .ok_or_else(|| malformed(format!("{path:?} is not SERVICE/INTERFACE.FUNCTION")))?;
+        let not_found = |message: String| CallError::NotFound {
+            service: service.to_owned(),
+            message,
+        };
+        let slot = self.services.find(service).ok_or_else(|| {
+            not_found("no such service; all hosts need the same cluster file".into())
+        })?;
+        let types = slot.types().ok_or_else(|| CallError::Unavailable {
+            service: service.to_owned(),
+            message: "its component could not be loaded".into(),
+            maybe_executed: false,
+        })?;
+        let found = types.find(function).map(Arc::clone);
+        let found = found.ok_or_else(|| {
+            not_found(format!(
+                "it has no function {function}; run the same version on all hosts"
+            ))
+        })?;
+        Ok((slot, found))
+    }
+
+    async fn forwarded(&self, request: Request<Arriving>) -> Result<Response<Body>, CallError> {
+        let envelope = head::read(request.headers(), self.os.clock.monotonic())
+            .map_err(|error| malformed(error.to_string()))?;
+        let name = request.headers()[SERVICE].to_str().unwrap_or_default();
+        let slot = self
+            .services
+            .find(name)
+            .ok_or_else(|| CallError::NotFound {
+                service: name.to_owned(),
+                message: "no such service; all hosts need the same cluster file".into(),
+            })?;
+        let id = slot.service.id;
+        let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        message::restore_forward(&mut request);
+        let invocation = Invocation {
+            service: id,
+            function: Arc::clone(&self.handle),
+            arguments: Payload::Request(request),
+            envelope,
+            reach: Reach::Here,
+        };
+        match Arc::clone(&self.dispatch).dispatch(invocation).await? {
+            Payload::Response(response) => Ok(response),
+            Payload::Values(_) | Payload::Request(_) => Err(malformed(
+                "the service did not answer with a response".into(),
+            )),
+        }
+    }
+
+    async fn probed(
+        &self,
+        peer: usize,
+        request: Request<Arriving>,
+    ) -> Result<Response<Body>, CallError> {
+        let bytes = Limited::new(request.into_body(), probe::PROBE_BYTES_MAX)
+            .collect()
+            .await
+            .map_err(|error| malformed(format!("the probe cannot be read: {error}")))?
+            .to_bytes();
+        let said: Introduction = serde_json::from_slice(&bytes).map_err(|error| {
+            malformed(format!("the probe is not what is expected here: {error}"))
+        })?;
+        let known = self.peers.get(peer);
+        if said.host != known.name.as_str() {
+            return Err(malformed(format!(
+                "host {} says it is {}",
+                known.name, said.host
+            )));
+        }
+        if said.is_stopping {
+            self.peers.failed(peer, "is shutting down");
+        } else {
+            self.peers.moved(peer, said.peer);
+            // It reached us, so it is likely to be reachable.
+            if matches!(
+                known.view().health,
+                crate::transport::peers::Health::Down { .. }
+            ) {
+                known.probe_now();
+            }
+        }
+        let own = serde_json::to_vec(&self.introducer.introduction())
+            .map_err(|error| malformed(format!("cannot answer: {error}")))?;
+        let mut response = Response::new(message::full(Bytes::from(own)));
+        *response.status_mut() = StatusCode::OK;
+        Ok(response)
+    }
+}
+
+/// A peer that says what this host does not understand; it is of another version, or no host at all.
+fn malformed(message: String) -> CallError {
+    CallError::Incompatible {
+        service: "host".into(),
+        message,
+    }
+}

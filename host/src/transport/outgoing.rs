@@ -1,0 +1,369 @@
+//! Calls of this host to services that run on others.
+//!
+//! Called by the router when a service does not run here. Chooses the host, and another one when the first cannot have done anything, or when
+//! doing it twice does no harm because the call carries an idempotency key. Every failure says which host it was.
+
+use crate::call_error::{CallError, wire as error_wire};
+use crate::config::Limits;
+use crate::dispatch::FunctionName;
+use crate::envelope::Envelope;
+use crate::os::Os;
+use crate::os::clock::{Elapsed, timeout_at};
+use crate::payload::Body;
+use crate::services::{FunctionType, Slot, State};
+use crate::transport::lane::Lane;
+use crate::transport::message::{self, ERROR, TYPE, VALUES};
+use crate::transport::peers::Peers;
+use crate::transport::wire::{ExchangeError, Wire};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::Val;
+
+/// What a host that has too much under way asks its callers to wait: about one round of calls.
+const BUSY_RETRY_AFTER: Duration = Duration::from_millis(50);
+/// Bytes of an error that a peer answers with.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+
+/// One thread's way to the services of other hosts.
+pub struct Outgoing {
+    peers: Arc<Peers>,
+    wire: Arc<Wire>,
+    os: Os,
+}
+
+/// One attempt on one host failed.
+struct Failed {
+    error: CallError,
+    /// Whether the host can have done nothing, so that another may be asked.
+    did_nothing: bool,
+}
+
+impl Outgoing {
+    /// Calls by way of `wire`, to `peers`.
+    #[must_use]
+    pub fn new(peers: Arc<Peers>, wire: Arc<Wire>, os: Os) -> Self {
+        Self { peers, wire, os }
+    }
+
+    /// Whether other hosts should run this service.
+    #[must_use]
+    pub fn has_places(&self, slot: &Slot) -> bool {
+        self.peers.has_places(slot.service.id)
+    }
+
+    /// Calls a function on another host. The deadline in the envelope holds for all attempts together; `started` is when the caller asked.
+    ///
+    /// # Errors
+    /// As a local call. [`CallError::Unavailable`] and [`CallError::DeadlineExceeded`] name the host and say whether it may have acted.
+    pub async fn call(
+        &self,
+        slot: &Slot,
+        function: &FunctionName,
+        envelope: &Envelope,
+        arguments: &[Val],
+        started: Duration,
+    ) -> Result<Vec<Val>, CallError> {
+        let function = find(slot, function)?;
+        let encoded = function.types.arguments.encode(arguments);
+        let body = Bytes::from(encoded.map_err(|error| CallError::Incompatible {
+            service: slot.service.name.to_string(),
+            message: error.to_string(),
+        })?);
+        let is_repeatable = envelope.idempotency_key.is_some();
+        let (mut tried, mut last) = (Vec::new(), None);
+        while let Some(index) = self.next(slot, envelope, &tried) {
+            tried.push(index);
+            let attempt = self.attempt(index, slot, &function, envelope, body.clone());
+            let within = timeout_at(self.os.clock.as_ref(), envelope.deadline, attempt);
+            match within.await {
+                Ok(Ok(values)) => return Ok(values),
+                Ok(Err(failed)) if failed.did_nothing || is_repeatable => last = Some(failed.error),
+                Ok(Err(failed)) => return Err(failed.error),
+                Err(Elapsed) => return Err(self.late(index, slot, envelope, started)),
+            }
+        }
+        Err(last.unwrap_or_else(|| self.nowhere(slot)))
+    }
+
+    /// Hands an HTTP request to a handler on another host. It is tried elsewhere only as long as nothing of it was sent.
+    ///
+    /// # Errors
+    /// As for a call.
+    pub async fn serve(
+        &self,
+        slot: &Slot,
+        envelope: &Envelope,
+        mut request: Request<Body>,
+        started: Duration,
+    ) -> Result<Response<Body>, CallError> {
+        message::prepare_forward(&mut request, &slot.service.name);
+        crate::transport::head::write(envelope, self.os.clock.monotonic(), request.headers_mut());
+        let (mut tried, mut last) = (Vec::new(), None);
+        while let Some(index) = self.next(slot, envelope, &tried) {
+            tried.push(index);
+            let exchange = self.wire.exchange(index, Lane::Bulk, request);
+            let exchanged = timeout_at(self.os.clock.as_ref(), envelope.deadline, exchange)
+                .await
+                .map_err(|Elapsed| self.late(index, slot, envelope, started))?;
+            match exchanged {
+                Ok(response) if response.headers().contains_key(ERROR) => {
+                    return Err(self.refusal(index, slot, response).await.error);
+                }
+                Ok(response) => {
+                    return Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()));
+                }
+                Err(ExchangeError::NotSent {
+                    reason,
+                    request: unsent,
+                }) => {
+                    self.peers.failed(index, &reason);
+                    last = Some(self.unavailable(index, slot, &reason, false));
+                    request = *unsent;
+                }
+                Err(error) => return Err(self.failed(index, slot, error).error),
+            }
+        }
+        Err(last.unwrap_or_else(|| self.nowhere(slot)))
+    }
+
+    /// The best host that was not tried. Looked up anew each time, since a host that failed is left out for everybody at once.
+    fn next(&self, slot: &Slot, envelope: &Envelope, tried: &[usize]) -> Option<usize> {
+        let candidates = self.peers.candidates(slot.service.id, envelope.trace_id);
+        candidates.into_iter().find(|index| !tried.contains(index))
+    }
+
+    async fn attempt(
+        &self,
+        index: usize,
+        slot: &Slot,
+        function: &FunctionType,
+        envelope: &Envelope,
+        body: Bytes,
+    ) -> Result<Vec<Val>, Failed> {
+        let mut sent = self.send(index, function, envelope, body.clone()).await;
+        if matches!(sent, Err(ExchangeError::Refused { .. })) {
+            // The peer closed a connection for reasons of its own, such as other certificates; it is there all the same.
+            sent = self.send(index, function, envelope, body).await;
+        }
+        let response = sent.map_err(|error| self.failed(index, slot, error))?;
+        if !response.status().is_success() {
+            return Err(self.refusal(index, slot, response).await);
+        }
+        self.results(index, slot, function, response).await
+    }
+
+    async fn send(
+        &self,
+        index: usize,
+        function: &FunctionType,
+        envelope: &Envelope,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ExchangeError> {
+        let lane = Lane::of_call(body.len());
+        let mut request = Request::new(message::full(body));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = function.uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(VALUES));
+        headers.insert(TYPE, function.arguments_hash.clone());
+        crate::transport::head::write(envelope, self.os.clock.monotonic(), headers);
+        self.wire.exchange(index, lane, request).await
+    }
+
+    /// Reads the results of a function.
+    async fn results(
+        &self,
+        index: usize,
+        slot: &Slot,
+        function: &FunctionType,
+        response: Response<Incoming>,
+    ) -> Result<Vec<Val>, Failed> {
+        let limits: &Limits = &slot.service.config.limits;
+        let results = &function.types.results;
+        // The call was carried out: whatever is wrong with its answer, it must not be made again.
+        let unreadable = |message: String| Failed {
+            error: CallError::Incompatible {
+                service: slot.service.name.to_string(),
+                message: format!("on {}: {message}", self.peers.get(index).name),
+            },
+            did_nothing: false,
+        };
+        if response.headers().get(TYPE) != Some(&function.results_hash) {
+            return Err(unreadable(format!(
+                "its {} answers with another type than the one known here; run the same version on all hosts",
+                function.name
+            )));
+        }
+        let bytes = message::read(response.into_body(), limits.result_bytes)
+            .await
+            .map_err(|error| match error {
+                message::ReadError::TooLarge(_) => unreadable(format!(
+                    "its result is larger than limits.result, {} bytes",
+                    limits.result_bytes
+                )),
+                message::ReadError::BrokenOff(reason) => {
+                    let reason = format!("broke off its answer: {reason}");
+                    Failed {
+                        error: self.unavailable(index, slot, &reason, true),
+                        did_nothing: false,
+                    }
+                }
+            })?;
+        let bytes_max = usize::try_from(limits.result_bytes).unwrap_or(usize::MAX);
+        results
+            .decode(&bytes, bytes_max)
+            .map_err(|error| unreadable(format!("its result cannot be read: {error}")))
+    }
+
+    /// Reads the error that a peer answered with.
+    async fn refusal(&self, index: usize, slot: &Slot, response: Response<Incoming>) -> Failed {
+        let status = response.status();
+        let read = message::read(response.into_body(), ERROR_BYTES_MAX as u64).await;
+        let error = read
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+            .and_then(|value| error_wire::from_json(&value["error"]).ok());
+        let Some(error) = error else {
+            return Failed {
+                error: self.unavailable(
+                    index,
+                    slot,
+                    &format!("answered {status} and no reason"),
+                    true,
+                ),
+                did_nothing: false,
+            };
+        };
+        // The same errors about another service come from further down: this one was executed.
+        let did_nothing = error.service() == Some(&*slot.service.name)
+            && matches!(
+                error,
+                CallError::Overloaded { .. }
+                    | CallError::Unavailable {
+                        maybe_executed: false,
+                        ..
+                    }
+            );
+        Failed {
+            error: error.on_host(self.peers.get(index).name.as_str()),
+            did_nothing,
+        }
+    }
+
+    /// Turns a failed exchange into the caller's terms, and leaves the peer out if it is to blame.
+    fn failed(&self, index: usize, slot: &Slot, error: ExchangeError) -> Failed {
+        match error {
+            ExchangeError::NotSent { reason, .. } => {
+                self.peers.failed(index, &reason);
+                Failed {
+                    error: self.unavailable(index, slot, &reason, false),
+                    did_nothing: true,
+                }
+            }
+            ExchangeError::Lost { reason } => {
+                self.peers.failed(index, &reason);
+                self.peers.get(index).probe_now();
+                Failed {
+                    error: self.unavailable(index, slot, &reason, true),
+                    did_nothing: false,
+                }
+            }
+            ExchangeError::Refused { reason } => Failed {
+                error: self.unavailable(index, slot, &reason, false),
+                did_nothing: true,
+            },
+            // One exchange says nothing about the others: only a probe decides whether the peer is left out.
+            ExchangeError::Reset { reason } => {
+                self.peers.get(index).probe_now();
+                Failed {
+                    error: self.unavailable(index, slot, &reason, true),
+                    did_nothing: false,
+                }
+            }
+            ExchangeError::Busy => Failed {
+                error: CallError::Overloaded {
+                    service: slot.service.name.to_string(),
+                    retry_after: BUSY_RETRY_AFTER,
+                },
+                did_nothing: true,
+            },
+        }
+    }
+
+    fn unavailable(
+        &self,
+        index: usize,
+        slot: &Slot,
+        reason: &str,
+        maybe_executed: bool,
+    ) -> CallError {
+        let name = &self.peers.get(index).name;
+        let executed = if maybe_executed {
+            "; the call may have been executed"
+        } else {
+            ""
+        };
+        CallError::Unavailable {
+            service: slot.service.name.to_string(),
+            message: format!("host {name} {reason}{executed}"),
+            maybe_executed,
+        }
+    }
+
+    fn late(&self, index: usize, slot: &Slot, envelope: &Envelope, started: Duration) -> CallError {
+        let time = envelope.deadline.saturating_sub(started);
+        CallError::DeadlineExceeded {
+            service: slot.service.name.to_string(),
+            message: format!(
+                "host {} did not answer within {} ms; the call may have been executed",
+                self.peers.get(index).name,
+                time.as_micros().div_ceil(1_000)
+            ),
+        }
+    }
+
+    fn nowhere(&self, slot: &Slot) -> CallError {
+        let name = &slot.service.name;
+        let state = slot.state();
+        let here = match &*state {
+            State::Elsewhere => String::new(),
+            State::Starting
+            | State::Running(_)
+            | State::Stopped
+            | State::Failed { .. }
+            | State::Stopping => format!("on this host it is {}; ", state.name()),
+        };
+        let why = format!("{here}{}", self.peers.why_not(slot.service.id));
+        let remedy = if why.contains("it is stopped") {
+            format!("; start it with `bookshop-host start {name}`")
+        } else {
+            String::new()
+        };
+        CallError::Unavailable {
+            service: name.to_string(),
+            message: format!("it runs on no host that can be reached: {why}{remedy}"),
+            maybe_executed: false,
+        }
+    }
+}
+
+fn find(slot: &Slot, function: &FunctionName) -> Result<Arc<FunctionType>, CallError> {
+    let Some(types) = slot.types() else {
+        return Err(CallError::Unavailable {
+            service: slot.service.name.to_string(),
+            message:
+                "its component could not be loaded on this host, so its types are not known here"
+                    .into(),
+            maybe_executed: false,
+        });
+    };
+    let found = types.get(function).cloned();
+    found.ok_or_else(|| CallError::NotFound {
+        service: slot.service.name.to_string(),
+        message: format!("it has no function {function}"),
+    })
+}
