@@ -6,6 +6,7 @@ use crate::call_error::CallError;
 use crate::config::Limits;
 use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach, ServiceId};
 use crate::envelope::Envelope;
+use crate::envelope::trace::{self, TraceParent};
 use crate::os::Os;
 use crate::os::network::TcpStream;
 use crate::payload::{Body, Payload};
@@ -91,6 +92,14 @@ impl Front {
             deadline,
             self.hops_max,
         );
+        // Whoever traces the request finds what happened here under the same trace; without one, or with nonsense, it is our own.
+        if let Some(parent) = request
+            .headers()
+            .get(trace::HEADER)
+            .and_then(|parent| parent.to_str().ok()?.parse::<TraceParent>().ok())
+        {
+            envelope.trace_id = parent.trace_id;
+        }
         if let Some(key) = request
             .headers()
             .get("idempotency-key")

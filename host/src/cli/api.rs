@@ -56,8 +56,9 @@ async fn certified(
         .host_index(host.as_str())
         .map_err(|error| Failure::usage(error.to_string()))?;
     let (cluster, address) = (&config.cluster.name, config.hosts[index].api);
-    let tls = certificates::client_config(&config.cluster.certificates_folder(), cluster, client, os)
-        .map_err(|error| Failure::operation(&error))?;
+    let tls =
+        certificates::client_config(&config.cluster.certificates_folder(), cluster, client, os)
+            .map_err(|error| Failure::operation(&error))?;
     let name = Identity::host(cluster, host).server_name();
     Ok(Client::connect_tls(address, tls, name, os).await?)
 }

@@ -127,7 +127,8 @@ impl Doors {
         }
     }
 
-    async fn certified(&self, stream: TcpStream, stop: watch::Receiver<bool>) {
+    /// Until it ends, this host stops, or the certificates change: the client then comes again, if it still may.
+    async fn certified(&self, stream: TcpStream, mut stop: watch::Receiver<bool>) {
         let Ok(address) = stream.peer_addr() else {
             return;
         };
@@ -136,8 +137,24 @@ impl Doors {
             let identity = certificates::identity(chain).ok()?;
             Some(identity.name.as_str().into())
         };
-        let served = api::server::secured(Arc::clone(&self.api), stream, config, name, stop);
-        if let Err(error) = served.await {
+        let mut changes = self.credentials.changes();
+        let (end, ended) = watch::channel(false);
+        let served = api::server::secured(Arc::clone(&self.api), stream, config, name, ended);
+        tokio::pin!(served);
+        let result = tokio::select! {
+            biased;
+            result = &mut served => result,
+            () = async {
+                tokio::select! {
+                    _ = stop.wait_for(|stop| *stop) => {}
+                    _ = changes.changed() => {}
+                }
+            } => {
+                let _ = end.send(true);
+                served.await
+            }
+        };
+        if let Err(error) = result {
             let reason = certificates::explain(&error);
             self.refusals
                 .report(&self.os, address, "client of the api", &reason);
