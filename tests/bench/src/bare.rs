@@ -4,10 +4,13 @@
 
 use crate::{Outcome, scratch};
 use bookshop_host::engine::{self, Room};
+use bookshop_host::json;
 use bookshop_host::os::Os;
 use bookshop_host::scratch::Scratch;
+use serde_json::Value;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{
     Component, ComponentExportIndex, InstancePre, Linker, ResourceTable, Val,
 };
@@ -78,16 +81,7 @@ impl Bare {
         // Other functions of the component may need more. Whoever calls those gets an error.
         linker.define_unknown_imports_as_traps(&component)?;
         let pre = linker.instantiate_pre(&component)?;
-        let interface = component
-            .get_export_index(None, interface)
-            .ok_or(format!("no interface {interface}"))?;
-        let export = component
-            .get_export_index(Some(&interface), function)
-            .ok_or(format!("no function {function}"))?;
-        let ty = match component.get_export(Some(&interface), function) {
-            Some((wasmtime::component::types::ComponentItem::ComponentFunc(ty), _)) => ty,
-            Some(_) | None => return Err(format!("{function} is no function").into()),
-        };
+        let (ty, export) = find(&component, interface, function)?;
         Ok(Self {
             results: ty.results().len(),
             engine,
@@ -161,5 +155,39 @@ impl Bare {
         let mut results = vec![Val::Bool(false); self.results];
         function.call_async(store, arguments, &mut results).await?;
         Ok(results)
+    }
+}
+
+/// Arguments in JSON as values of the types that `function` in the export `interface` of the component in `wasm` has.
+///
+/// # Errors
+/// There is no such component or function, or it has other parameters.
+pub fn arguments(
+    wasm: &Path,
+    interface: &str,
+    function: &str,
+    arguments: &[Value],
+) -> Outcome<Vec<Val>> {
+    let (engine, _) = engine::runtime(ROOM)?;
+    let component = Component::from_file(&engine, wasm)?;
+    let (ty, _) = find(&component, interface, function)?;
+    let values = ty
+        .params()
+        .zip(arguments)
+        .map(|((_, ty), argument)| json::from_json(argument, &ty));
+    Ok(values.collect::<Result<_, _>>()?)
+}
+
+fn find(
+    component: &Component,
+    interface: &str,
+    function: &str,
+) -> Outcome<(ComponentFunc, ComponentExportIndex)> {
+    let interface = component
+        .get_export_index(None, interface)
+        .ok_or(format!("no interface {interface}"))?;
+    match component.get_export(Some(&interface), function) {
+        Some((ComponentItem::ComponentFunc(ty), export)) => Ok((ty, export)),
+        Some(_) | None => Err(format!("no function {function}").into()),
     }
 }

@@ -2,14 +2,16 @@
 
 use crate::bare::Bare;
 use crate::in_process::{Call, InProcess};
+use crate::two_hosts::Remote;
 use crate::{Outcome, order, paths};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::Val;
 
-/// The interface of `init`, by its compatible version as the host names it, and as the component does.
+/// The interface of `init`, by its compatible version, as the host names it.
 const VERIFICATION: &str = "bookshop:shop/transaction-verification@0.1";
-const VERIFICATION_VERSION: &str = "bookshop:shop/transaction-verification@0.1.0";
+/// The interface of `init` with the version that the component names.
+pub const VERIFICATION_VERSION: &str = "bookshop:shop/transaction-verification@0.1.0";
 
 /// Who is called in a comparison, and what becomes of the order that it is called with.
 #[derive(Clone)]
@@ -26,6 +28,8 @@ enum Target {
     BareFresh(Arc<Bare>, Vec<Val>),
     /// The engine alone, instances used again.
     BareReused(Arc<Bare>, Vec<Val>),
+    /// A host that is another process.
+    Remote(Remote),
 }
 
 /// Each call brings an order of its own: one that is known already would be answered in another way.
@@ -44,6 +48,17 @@ impl Callee {
         Self { target, order }
     }
 
+    /// A function of a service of another process.
+    #[must_use]
+    pub fn remote(remote: Remote) -> Self {
+        let order = if remote.keeps_orders() {
+            Order::Kept
+        } else {
+            Order::None
+        };
+        Self::new(Target::Remote(remote), order)
+    }
+
     /// One call: how long it took, and the answer.
     ///
     /// # Errors
@@ -52,6 +67,7 @@ impl Callee {
         let template = match &self.target {
             Target::Host(call) => &call.arguments,
             Target::BareFresh(_, arguments) | Target::BareReused(_, arguments) => arguments,
+            Target::Remote(remote) => &remote.arguments,
         };
         let (arguments, order_id) = match self.order {
             Order::None => (template.clone(), String::new()),
@@ -62,6 +78,7 @@ impl Callee {
             Target::Host(call) => call.run(&arguments).await?,
             Target::BareFresh(bare, _) => bare.call_fresh(&arguments).await?,
             Target::BareReused(bare, _) => bare.call_reused(&arguments).await?,
+            Target::Remote(remote) => remote.call(&arguments).await?,
         };
         let took = started.elapsed();
         if let Some(Val::Result(Err(error))) = answer.first() {
@@ -73,6 +90,7 @@ impl Callee {
             (Order::Kept, Target::BareFresh(bare, _) | Target::BareReused(bare, _)) => {
                 bare.forget(&order_id)?;
             }
+            (Order::Kept, Target::Remote(remote)) => remote.forget(&order_id, &answer).await?,
         }
         Ok((took, answer))
     }
@@ -81,7 +99,7 @@ impl Callee {
     #[must_use]
     pub fn is_bare(&self) -> bool {
         match self.target {
-            Target::Host(_) => false,
+            Target::Host(_) | Target::Remote(_) => false,
             Target::BareFresh(..) | Target::BareReused(..) => true,
         }
     }
@@ -189,7 +207,11 @@ impl Callees {
     }
 }
 
-async fn expect(callee: &Callee, part: &str) -> Outcome {
+/// Makes a call, and fails unless its answer contains `part`.
+///
+/// # Errors
+/// It fails, or answers something else.
+pub async fn expect(callee: &Callee, part: &str) -> Outcome {
     let answer = format!("{:?}", callee.run().await?.1);
     if answer.contains(part) {
         Ok(())

@@ -1,8 +1,8 @@
 //! Calls per second in one process, saturated: every core runs its own runtime, as the host's serving threads do.
 
 use crate::callees::{Callee, Callees};
-use crate::hop::microseconds;
 use crate::in_process::InProcess;
+use crate::pair::microseconds;
 use crate::report::{Report, Row, grouped};
 use crate::scale::Scale;
 use crate::statistics::Samples;

@@ -5,10 +5,14 @@ use bookshop_host::os::signal::StopSignals;
 use bookshop_host::os::task;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// How often the wait for a program that measures something looks again: it must not be disturbed.
+const SELDOM: Duration = Duration::from_millis(20);
 
 /// Processes that are running now.
 static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
@@ -59,6 +63,30 @@ impl Owned {
             std::thread::sleep(cluster::POLL);
         }
         Ok(())
+    }
+
+    /// Waits until it ends, and gives what it printed, which has to fit into a pipe: 64 KiB on Linux.
+    ///
+    /// # Errors
+    /// It failed, or has not ended within `patience`; then it is killed.
+    pub fn output(mut self, patience: Duration) -> Outcome<String> {
+        let end = Instant::now() + patience;
+        let status = loop {
+            match self.0.try_wait()? {
+                Some(status) => break status,
+                None if Instant::now() < end => std::thread::sleep(SELDOM),
+                None => return Err(format!("not done within {} s", patience.as_secs()).into()),
+            }
+        };
+        let mut printed = String::new();
+        if let Some(stdout) = &mut self.0.stdout {
+            stdout.read_to_string(&mut printed)?;
+        }
+        if status.success() {
+            Ok(printed)
+        } else {
+            Err(format!("the program ended with {status}: {printed}").into())
+        }
     }
 
     /// Asks it to stop.

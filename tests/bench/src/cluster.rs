@@ -4,6 +4,7 @@ use crate::child::Owned;
 use crate::cluster_file::{Addresses, ClusterFile};
 use crate::shop_client::ShopClient;
 use crate::{Outcome, paths, process};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,6 +23,7 @@ pub struct Cluster {
     log: PathBuf,
     /// Its hosts.
     pub hosts: Vec<Addresses>,
+    places: BTreeMap<String, usize>,
     /// When its process was started.
     pub started: Instant,
 }
@@ -72,6 +74,7 @@ impl Cluster {
             child,
             log,
             hosts: file.hosts.clone(),
+            places: file.places.clone(),
             started,
         })
     }
@@ -100,18 +103,19 @@ impl Cluster {
         self.hosts.iter().map(pid).collect()
     }
 
-    /// Waits until every service runs on every host.
+    /// Waits until every service runs on every host that it should run on.
     ///
     /// # Errors
     /// They do not within `patience`, or the program ended.
     pub fn until_running(&mut self, patience: Duration) -> Outcome {
         let client = ShopClient::new()?;
-        let hosts = self.hosts.clone();
+        let (hosts, places) = (self.hosts.clone(), self.places.clone());
         self.until(patience, || {
             for host in &hosts {
                 let status = client.status(host.admin)?;
                 for service in status["services"].as_array().into_iter().flatten() {
-                    if service["hosts"].as_array().map(Vec::len) != Some(hosts.len()) {
+                    let wanted = service["name"].as_str().and_then(|name| places.get(name));
+                    if service["hosts"].as_array().map(Vec::len) != wanted.copied() {
                         return Err(format!(
                             "{} is {}: {}",
                             service["name"], service["state"], service["reason"]

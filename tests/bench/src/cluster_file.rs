@@ -1,6 +1,7 @@
 //! Cluster files for measurements: the shop's own, changed where a measurement needs it, on ports that are free.
 
 use crate::{Outcome, paths};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +17,8 @@ pub struct Addresses {
     pub name: String,
     /// Where it serves HTTP.
     pub http: SocketAddr,
+    /// Where it takes calls of programs outside the cluster.
+    pub api: SocketAddr,
     /// Where its admin interface is.
     pub admin: SocketAddr,
 }
@@ -29,17 +32,39 @@ pub struct ClusterFile {
     pub path: PathBuf,
     /// The hosts in it.
     pub hosts: Vec<Addresses>,
+    /// How many hosts run each service.
+    pub places: BTreeMap<String, usize>,
 }
 
 impl Draft {
-    /// `config/cluster.toml`.
+    /// `config/local.toml`: every service on every host.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn shop() -> Outcome<Self> {
-        Ok(Self(
-            std::fs::read_to_string(paths::repository().join("config/cluster.toml"))?.parse()?,
-        ))
+        Self::read("config/local.toml")
+    }
+
+    /// `config/cluster.toml`: the same services spread over the hosts.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn spread() -> Outcome<Self> {
+        Self::read("config/cluster.toml")
+    }
+
+    fn read(file: &str) -> Outcome<Self> {
+        let text = std::fs::read_to_string(paths::repository().join(file))
+            .map_err(|error| format!("cannot read {file}: {error}"))?;
+        Ok(Self(text.parse()?))
+    }
+
+    /// What `text` says.
+    ///
+    /// # Errors
+    /// It is not TOML.
+    pub fn of(text: &str) -> Outcome<Self> {
+        Ok(Self(text.parse()?))
     }
 
     /// One host that answers every request with `Hello, world!`.
@@ -51,10 +76,10 @@ impl Draft {
         let text = format!(
             "[cluster]\nname = \"hello\"\n\n[[host]]\nname = \"alpha\"\n\n[service.hello]\nwasm = {wasm:?}\nhttp = {{ path = \"/\" }}\n"
         );
-        Ok(Self(text.parse()?))
+        Self::of(&text)
     }
 
-    /// Keeps the first host only.
+    /// Keeps the first host only, where every host runs everything.
     #[must_use]
     pub fn one_host(mut self) -> Self {
         if let Some(hosts) = self.0.get_mut("host").and_then(Value::as_array_mut) {
@@ -124,10 +149,17 @@ impl Draft {
             .get_mut("cluster")
             .and_then(Value::as_table_mut)
             .ok_or("the file has no [cluster]")?;
-        cluster.insert(
-            "data".into(),
-            paths::data()?.to_string_lossy().into_owned().into(),
-        );
+        let name = cluster
+            .get("name")
+            .and_then(Value::as_str)
+            .ok_or("the cluster has no name")?
+            .to_owned();
+        for (key, folder) in [
+            ("data", paths::data()?),
+            ("certificates", paths::certificates(&name)?),
+        ] {
+            cluster.insert(key.into(), folder.to_string_lossy().into_owned().into());
+        }
         let hosts = self
             .0
             .get_mut("host")
@@ -147,8 +179,14 @@ impl Draft {
                 .and_then(Value::as_str)
                 .ok_or("a host has no name")?
                 .to_owned();
-            addresses.push(Addresses { name, http, admin });
+            addresses.push(Addresses {
+                name,
+                http,
+                api,
+                admin,
+            });
         }
+        let places = self.places(addresses.len());
         // The cluster file of a workspace is one folder below it: only there are services with `build` found.
         let folder = paths::repository().join("target");
         std::fs::create_dir_all(&folder)?;
@@ -161,7 +199,20 @@ impl Draft {
         Ok(ClusterFile {
             path,
             hosts: addresses,
+            places,
         })
+    }
+
+    /// On how many of so many hosts each service runs: on those that it names, or on all.
+    fn places(&mut self, hosts: usize) -> BTreeMap<String, usize> {
+        let place = |(name, service): (String, &mut Value)| {
+            let named = service.get("hosts").and_then(Value::as_array);
+            (name, named.map_or(hosts, Vec::len))
+        };
+        let services = self.services().into_iter().flat_map(Table::iter_mut);
+        services
+            .map(|(name, service)| place((name.clone(), service)))
+            .collect()
     }
 
     fn services(&mut self) -> Option<&mut Table> {

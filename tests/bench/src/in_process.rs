@@ -153,8 +153,9 @@ impl Call {
 
 fn cluster_file() -> Outcome<String> {
     let mut text = format!(
-        "[cluster]\nname = \"bench\"\ndata = {:?}\nworkers = 1\n\n[[host]]\nname = \"in-process\"\nhttp = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\napi = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n",
-        paths::data()?
+        "[cluster]\nname = \"bench\"\ndata = {:?}\ncertificates = {:?}\nworkers = 1\n\n[[host]]\nname = \"in-process\"\nhttp = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\napi = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n",
+        paths::data()?,
+        paths::certificates("bench")?
     );
     for (name, package, links) in [
         ("neighbour", "fixture-neighbour", &[][..]),

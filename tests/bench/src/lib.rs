@@ -1,4 +1,4 @@
-//! Measurements of the host: what one call adds, cold start, memory, the shop over HTTP.
+//! Measurements of the host: what one call adds, here and to another host, cold start, memory, the shop over HTTP.
 //!
 //! README.md says what each measures and how. The program `bench` runs them by name; `benches/hop.rs` runs a part of them
 //! under criterion, which compares with its own last run. Nothing here is part of the host.
@@ -13,18 +13,25 @@ pub mod cluster_file;
 pub mod hello;
 pub mod hop;
 pub mod in_process;
+pub mod loopback;
 pub mod memory;
 pub mod native;
 pub mod noise;
 pub mod order;
+pub mod pair;
 pub mod paths;
 pub mod process;
+pub mod remote;
+pub mod remote_load;
 pub mod report;
 pub mod scale;
 pub mod scratch;
 pub mod shop_client;
+pub mod spread;
 pub mod start;
 pub mod statistics;
+pub mod tonic;
+pub mod two_hosts;
 pub mod wrk;
 
 /// What a measurement ends with: its rows are already in the report.

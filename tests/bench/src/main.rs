@@ -2,7 +2,9 @@
 
 use bench::report::Report;
 use bench::scale::Scale;
-use bench::{Outcome, calls, checkout, child, hello, hop, memory, noise, paths, start};
+use bench::{
+    Outcome, calls, checkout, child, hello, hop, memory, noise, paths, remote, spread, start,
+};
 use bookshop_host::supervisor::chain;
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
@@ -39,6 +41,10 @@ enum Name {
     Memory,
     /// The shop over HTTP, fresh and pooled, beside native processes (S1).
     Checkout,
+    /// What one hop to another host adds, beside a loopback round trip and tonic (S4).
+    Remote,
+    /// The shop over HTTP on three hosts, spread over them and all on each.
+    Spread,
     /// Hello world over HTTP, beside `wasmtime serve` (S3).
     Hello,
     /// The machine alone.
@@ -103,6 +109,8 @@ fn one(name: Name, scale: &Scale, report: &mut Report) -> Outcome {
         Name::Start => start::measure(scale, report),
         Name::Memory => memory::measure(scale, report),
         Name::Checkout => checkout::measure(scale, report),
+        Name::Remote => remote::measure(scale, report),
+        Name::Spread => spread::measure(scale, report),
         Name::Hello => hello::measure(scale, report),
         // Taken before and after everything else anyway.
         Name::Noise | Name::All => Ok(()),

@@ -64,6 +64,14 @@ pub fn data() -> Outcome<PathBuf> {
     Ok(target()?.join("bench-data"))
 }
 
+/// The certificates of measured hosts. They name their cluster, so each has its own.
+///
+/// # Errors
+/// See [`target`].
+pub fn certificates(cluster: &str) -> Outcome<PathBuf> {
+    Ok(data()?.join(format!("certificates-{cluster}")))
+}
+
 fn existing(path: PathBuf, command: &str) -> Outcome<PathBuf> {
     if path.is_file() {
         Ok(path)

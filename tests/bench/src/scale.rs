@@ -29,7 +29,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// What the published numbers are measured with: about ten minutes for everything.
+    /// What the published numbers are measured with: about half an hour for everything.
     #[must_use]
     pub fn full(program: PathBuf) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Scale {
         }
     }
 
-    /// Enough to see that everything works, in about two minutes; the numbers mean little.
+    /// Enough to see that everything works, in about three minutes; the numbers mean little.
     #[must_use]
     pub fn quick(program: PathBuf) -> Self {
         Self {

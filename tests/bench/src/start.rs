@@ -20,10 +20,10 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
     let client = ShopClient::new()?;
     let (mut first, mut all, mut stops) =
         (Samples::default(), Samples::default(), Samples::default());
-    Cluster::prepare(&scale.program, &Draft::shop()?.write()?)?;
+    Cluster::prepare(&scale.program, &Draft::spread()?.write()?)?;
     for _ in 0..scale.starts {
         // New ports each time: those of the last run may still be in TIME_WAIT.
-        let file = Draft::shop()?.write()?;
+        let file = Draft::spread()?.write()?;
         let mut cluster = Cluster::start(&scale.program, &file)?;
         let hosts = cluster.hosts.clone();
         for (place, host) in hosts.iter().enumerate() {

@@ -36,7 +36,7 @@ fn whatever_a_message_says_the_decoder_keeps_its_promises() {
     /// Inputs tried for each type.
     const INPUTS: u64 = 20;
     let (mut intact, mut mutated) = (0_u64, 0_u64);
-    run("decode", 60_000, |random| {
+    run("decode", 100_000, |random| {
         let head = random.bytes(TYPE_BYTES);
         let (ty, _) = message::of_input(&head);
         let valid = values::of_message(&ty, random).map(|values| {
