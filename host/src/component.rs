@@ -55,7 +55,7 @@ pub enum LoadError {
         source: CompileError,
     },
     /// The compiled code cannot be mapped.
-    #[error("cannot map the compiled code of {}", .path.display())]
+    #[error("cannot map the compiled code of {}: {reason}", .path.display())]
     Map {
         /// The file.
         path: PathBuf,

@@ -36,6 +36,7 @@ use tokio::sync::watch;
 
 mod error;
 mod parts;
+mod peering;
 mod serving;
 
 pub use error::StartError;
@@ -219,9 +220,16 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
     } else {
         Entrance::ApiCertified
     };
+    tasks.push(task::spawn(peering::accept(
+        peer_listener,
+        handovers.clone(),
+        shared.incoming(Arc::clone(&dispatch)),
+        stopped.clone(),
+        os.clone(),
+        log.clone(),
+    )));
     for (entrance, listener) in [
         (Entrance::Http, http_listener),
-        (Entrance::Peer, peer_listener),
         (api_entrance, api_listener),
     ] {
         let (handovers, stopped) = (handovers.clone(), stopped.clone());
@@ -277,6 +285,21 @@ impl Shared {
         (wire, Arc::new(router))
     }
 
+    /// What connections of other hosts need on one thread, whose router is behind `dispatch`.
+    fn incoming(&self, dispatch: Arc<dyn Dispatch>) -> Arc<Incoming> {
+        Arc::new(Incoming {
+            services: Arc::clone(&self.services),
+            dispatch,
+            handle: Arc::clone(&self.handle),
+            peers: Arc::clone(&self.peers),
+            credentials: self.credentials.clone(),
+            chaos: self.chaos.clone(),
+            introducer: Arc::clone(&self.introducer),
+            refusals: Arc::clone(&self.refusals),
+            os: self.os.clone(),
+        })
+    }
+
     /// What one serving thread needs.
     fn doors(&self) -> Doors {
         let (_, dispatch) = self.router();
@@ -294,17 +317,7 @@ impl Shared {
                 Arc::clone(&dispatch),
                 self.os.clone(),
             )),
-            incoming: Arc::new(Incoming {
-                services: Arc::clone(&self.services),
-                dispatch,
-                handle: Arc::clone(&self.handle),
-                peers: Arc::clone(&self.peers),
-                credentials: self.credentials.clone(),
-                chaos: self.chaos.clone(),
-                introducer: Arc::clone(&self.introducer),
-                refusals: Arc::clone(&self.refusals),
-                os: self.os.clone(),
-            }),
+            incoming: self.incoming(dispatch),
             credentials: self.credentials.clone(),
             refusals: Arc::clone(&self.refusals),
             os: self.os.clone(),

@@ -63,6 +63,10 @@ impl Router {
             .envelope
             .deadline
             .min(started.saturating_add(slot.service.config.limits.time));
+        if invocation.envelope.deadline <= started {
+            slot.service.figures.refused_or_failed();
+            return Err(too_late(slot));
+        }
         if invocation.envelope.hops_left == 0 {
             slot.service.figures.refused_or_failed();
             return Err(too_far(slot));
@@ -258,6 +262,14 @@ fn too_far(slot: &Slot) -> CallError {
     CallError::HopLimit {
         service: slot.service.name.to_string(),
         message: "the call is too many calls away from where it entered, most likely in a cycle; break the cycle, or raise cluster.hops-max".into(),
+    }
+}
+
+/// Nobody waits for the answer any more, so the work is not even begun.
+fn too_late(slot: &Slot) -> CallError {
+    CallError::DeadlineExceeded {
+        service: slot.service.name.to_string(),
+        message: "its time was over before it began; it was not executed".into(),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod message;
 pub mod outgoing;
 pub mod peers;
 pub mod probe;
+pub mod unread;
 pub mod wire;
 
 /// Refused connections that are reported in a second, and at once after a pause; the rest are counted.

@@ -4,9 +4,15 @@
 //! leaves that thread.
 
 use super::patience::{Patient, UnderWay};
-use super::{Api, Caller};
+use super::{Api, ApiError, Caller};
+use crate::call_error::CallError;
 use crate::os::clock::timeout;
 use crate::os::executor::Tasks;
+use crate::transport::unread::{Answer, Unread};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Collected, Full};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -34,6 +40,8 @@ const HEADER_BYTES_MAX: u32 = 64 << 10;
 /// How often a client that speaks HTTP/2 is asked whether it is still there, and how long it may take to say so.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Who refuses what is not the doing of a service.
+const HOST: &str = "host";
 
 /// Serves one connection over TLS: as [`connection`], of the caller that `name` reads in its certificates. `config` decides which
 /// certificates are accepted; one that `name` finds nobody in is refused like those.
@@ -78,11 +86,13 @@ pub async fn connection<S>(
     let tasks = Tasks::default();
     let under_way = UnderWay::default();
     let stream = Patient::new(stream, Arc::clone(&api.os.clock), under_way.clone());
+    let unread = Unread::default();
     let service = service_fn(move |request| {
         let (api, caller, under_way) = (Arc::clone(&api), caller.clone(), under_way.begin());
+        let unread = unread.clone();
         async move {
             let _under_way = under_way;
-            Ok::<_, Infallible>(api.answer(request, &caller).await)
+            Ok::<_, Infallible>(answer(&api, request, &caller, &unread).await)
         }
     });
     let mut builder = auto::Builder::new(tasks.executor());
@@ -107,4 +117,33 @@ pub async fn connection<S>(
         _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
+}
+
+/// Answers a request, unless too much of what its client asked for before was not read.
+async fn answer(
+    api: &Api,
+    request: Request<Incoming>,
+    caller: &Caller,
+    unread: &Unread,
+) -> Response<Answer> {
+    if let Err(error) = unread.check(HOST) {
+        return refusal(error, unread).await;
+    }
+    let (head, body) = api.answer(request, caller).await.into_parts();
+    match unread.answer(whole(body).await, HOST) {
+        Ok(answer) => Response::from_parts(head, answer),
+        Err(error) => refusal(error, unread).await,
+    }
+}
+
+async fn refusal(error: CallError, unread: &Unread) -> Response<Answer> {
+    let (head, body) = ApiError::from(error).response().into_parts();
+    Response::from_parts(head, unread.refusal(whole(body).await))
+}
+
+/// The bytes of a body that is there.
+async fn whole(body: Full<Bytes>) -> Bytes {
+    body.collect()
+        .await
+        .map_or_else(|never| match never {}, Collected::to_bytes)
 }

@@ -19,7 +19,8 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Certificates begin this long before they are made, so that a host whose clock is behind takes them at once.
-const CLOCK_SKEW: Duration = Duration::from_secs(3600);
+/// A day covers every clock that is set to the wrong time zone.
+const CLOCK_SKEW: Duration = DAY;
 /// How long an authority lives. Hosts come and go below it, and replacing it takes an operator.
 const LIFE: Duration = Duration::from_secs(10 * 365 * DAY.as_secs());
 pub(super) const DAY: Duration = Duration::from_secs(86_400);

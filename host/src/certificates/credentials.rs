@@ -6,7 +6,7 @@ use super::certificate::{Facts, date};
 use super::files::{self, Files, Usable};
 use super::folder::Folder;
 use super::identity::Identity;
-use super::tls::{self, HTTP_1, HTTP_2};
+use super::tls::{self, CONTROL, HTTP_1, HTTP_2};
 use super::verify::Admits;
 use crate::config::{ClusterName, HostName};
 use crate::os::Os;
@@ -48,6 +48,7 @@ struct Current {
     server: Arc<ServerConfig>,
     api_server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
+    control: Arc<ClientConfig>,
 }
 
 impl Credentials {
@@ -102,6 +103,12 @@ impl Credentials {
     #[must_use]
     pub fn client(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0.current.load().client)
+    }
+
+    /// The same for probes: the host that is asked tells them from calls by the first message of the handshake.
+    #[must_use]
+    pub fn control(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0.current.load().control)
     }
 
     /// The name to ask for when connecting to a host.
@@ -212,10 +219,14 @@ impl Current {
             tls::server(&usable, cluster, admits, protocols, &os.clock)
                 .map_err(CertificateError::Make)
         };
+        let client = |protocol| {
+            tls::client(&usable, cluster, protocol, &os.clock).map_err(CertificateError::Make)
+        };
         Ok(Self {
-            server: server(Admits::Hosts, &[HTTP_2])?,
+            server: server(Admits::Hosts, &[HTTP_2, CONTROL])?,
             api_server: server(Admits::Everyone, &[HTTP_2, HTTP_1])?,
-            client: tls::client(&usable, cluster, &os.clock).map_err(CertificateError::Make)?,
+            client: client(HTTP_2)?,
+            control: client(CONTROL)?,
             facts: usable.facts,
             is_revoked: usable.is_revoked,
             files,

@@ -35,5 +35,5 @@ pub fn client_config(
     if usable.is_revoked {
         return Err(CertificateError::Revoked { who });
     }
-    tls::client(&usable, cluster, &os.clock).map_err(CertificateError::Make)
+    tls::client(&usable, cluster, tls::HTTP_2, &os.clock).map_err(CertificateError::Make)
 }

@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// HTTP/2, as it is named in handshakes.
 pub(super) const HTTP_2: &[u8] = b"h2";
+/// HTTP/2 for probes alone, as it is named in handshakes: who takes connections sorts them by it.
+pub(super) const CONTROL: &[u8] = b"bookshop-control";
 /// HTTP/1.1, as it is named in handshakes.
 pub(super) const HTTP_1: &[u8] = b"http/1.1";
 
@@ -78,6 +80,23 @@ pub(super) fn server(
     Ok(Arc::new(config))
 }
 
+/// Whether the first message of a handshake, of which `bytes` is the beginning, asks for [`CONTROL`]; none if more of it is needed.
+#[must_use]
+pub fn is_control(mut bytes: &[u8]) -> Option<bool> {
+    let mut acceptor = rustls::server::Acceptor::default();
+    if acceptor.read_tls(&mut bytes).is_err() {
+        return Some(false);
+    }
+    // What is no handshake is refused, with the reason, by whoever takes the connection.
+    let Ok(accepted) = acceptor.accept() else {
+        return Some(false);
+    };
+    let accepted = accepted?;
+    let hello = accepted.client_hello();
+    let mut protocols = hello.alpn().into_iter().flatten();
+    Some(protocols.any(|protocol| protocol == CONTROL))
+}
+
 /// For connections that we make to hosts.
 ///
 /// # Errors
@@ -85,6 +104,7 @@ pub(super) fn server(
 pub(super) fn client(
     usable: &Usable,
     cluster: &ClusterName,
+    protocol: &[u8],
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<ClientConfig>, String> {
     let builder = WebPkiServerVerifier::builder_with_provider(
@@ -111,7 +131,7 @@ pub(super) fn client(
     .dangerous()
     .with_custom_certificate_verifier(Arc::new(verifier))
     .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&usable.own))));
-    config.alpn_protocols = vec![HTTP_2.to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }

@@ -30,7 +30,10 @@ pub fn engine(config: &Config, host: &HostName, log: &Log) -> Result<(Engine, Ti
             .map(|service| service.limits.concurrency)
             .sum::<u32>()
             + SPARE_CALLS,
-        memory_bytes: placed()
+        // Also of services that run elsewhere: their code is mapped here for its types, and the engine maps nothing that could not run.
+        memory_bytes: config
+            .services
+            .iter()
             .map(|service| service.limits.memory_bytes)
             .max()
             .unwrap_or(0),

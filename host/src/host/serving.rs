@@ -180,23 +180,29 @@ pub async fn accept(
         };
         match accepted.and_then(|(stream, _)| {
             stream.set_nodelay(true)?;
-            stream.into_std()
+            Ok(stream)
         }) {
             Ok(stream) => {
-                turn = (turn + 1) % handovers.len();
-                // A full queue means that this thread is far behind; the next one takes the connection.
-                let next = (turn + 1) % handovers.len();
-                let handover = Handover { entrance, stream };
-                if let Err(mpsc::error::TrySendError::Full(handover)) =
-                    handovers[turn].try_send(handover)
-                {
-                    let _ = handovers[next].send(handover).await;
-                }
+                turn += 1;
+                hand_over(&handovers, turn, entrance, stream).await;
             }
             Err(error) => {
                 log.warn(None, &format!("cannot take a connection: {error}"));
                 sleep(os.clock.as_ref(), ACCEPT_PAUSE).await;
             }
         }
+    }
+}
+
+/// Gives a connection to the thread whose turn it is. One that is far behind is passed over.
+pub async fn hand_over(handovers: &Handovers, turn: usize, entrance: Entrance, stream: TcpStream) {
+    let (turn, next) = (turn % handovers.len(), (turn + 1) % handovers.len());
+    // Only fails when the process has no file descriptors left; the client sees a closed connection.
+    let Ok(stream) = stream.into_std() else {
+        return;
+    };
+    let handover = Handover { entrance, stream };
+    if let Err(mpsc::error::TrySendError::Full(handover)) = handovers[turn].try_send(handover) {
+        let _ = handovers[next].send(handover).await;
     }
 }

@@ -8,7 +8,7 @@ use crate::certificates::{self, Credentials, Role};
 use crate::chaos::{Chaos, Fate};
 use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach};
 use crate::os::Os;
-use crate::os::clock::{sleep, timeout};
+use crate::os::clock::{Elapsed, sleep, timeout, timeout_at};
 use crate::os::executor::Tasks;
 use crate::os::network::TcpStream;
 use crate::payload::{Body, Payload};
@@ -16,6 +16,7 @@ use crate::services::{CALL_PATH, FunctionType, Services, Slot};
 use crate::transport::message::{self, SERVICE, TYPE};
 use crate::transport::peers::Peers;
 use crate::transport::probe::{self, Introducer, Introduction};
+use crate::transport::unread::Unread;
 use crate::transport::{Refusals, head};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -26,6 +27,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -33,6 +35,8 @@ use tokio_rustls::server::TlsStream;
 
 /// A peer has this long to show who it is.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Then it has this long for its first message.
+const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Calls of one peer's thread at once; twice what it sends, since it may see an end before we do.
 const STREAMS_MAX: u32 = 4096;
 /// What is taken in on one stream, and on all of one connection, before it is read.
@@ -81,9 +85,13 @@ impl Incoming {
             Err(reason) => return self.refusals.report(&self.os, address, "peer", &reason),
         };
         let incoming = Arc::clone(&self);
+        let unread = Unread::default();
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&has_asked);
         let service = service_fn(move |request| {
-            let incoming = Arc::clone(&incoming);
-            async move { Ok::<_, Infallible>(incoming.answer(peer, request).await) }
+            asked.store(true, Ordering::Relaxed);
+            let (incoming, unread) = (Arc::clone(&incoming), unread.clone());
+            async move { Ok::<_, Infallible>(incoming.answer(peer, request, &unread).await) }
         });
         // Ends calls together with the connection that nobody could answer them on.
         let tasks = Tasks::default();
@@ -101,10 +109,22 @@ impl Incoming {
             .keep_alive_timeout(KEEP_ALIVE);
         let connection = builder.serve_connection(TokioIo::new(tls), service);
         tokio::pin!(connection);
+        // Connections are made for a message that is sent at once. The keep-alive does not begin before HTTP/2 has.
+        let silence = async {
+            sleep(self.os.clock.as_ref(), FIRST_MESSAGE_TIMEOUT).await;
+            if has_asked.load(Ordering::Relaxed) {
+                std::future::pending().await
+            }
+        };
         // Errors here are peers that went away; their own side knows why.
         tokio::select! {
             biased;
             _ = &mut connection => return,
+            () = silence => {
+                let seconds = FIRST_MESSAGE_TIMEOUT.as_secs();
+                let reason = format!("it said nothing within {seconds} s after its handshake");
+                return self.refusals.report(&self.os, address, "peer", &reason);
+            }
             _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
             _ = changes.changed() => connection.as_mut().graceful_shutdown(),
         }
@@ -148,11 +168,16 @@ impl Incoming {
         Ok((tls, index))
     }
 
-    async fn answer(&self, peer: usize, request: Request<Arriving>) -> Response<Body> {
+    async fn answer(
+        &self,
+        peer: usize,
+        request: Request<Arriving>,
+        unread: &Unread,
+    ) -> Response<Body> {
         let response = if request.headers().contains_key(SERVICE) {
             self.forwarded(request).await
         } else if request.method() == Method::POST && request.uri().path().starts_with(CALL_PATH) {
-            self.call(request).await
+            self.call(request, unread).await
         } else if request.method() == Method::POST && request.uri().path() == probe::PATH {
             self.probed(peer, request).await
         } else {
@@ -172,7 +197,11 @@ impl Incoming {
         response
     }
 
-    async fn call(&self, request: Request<Arriving>) -> Result<Response<Body>, CallError> {
+    async fn call(
+        &self,
+        request: Request<Arriving>,
+        unread: &Unread,
+    ) -> Result<Response<Body>, CallError> {
         let envelope = head::read(request.headers(), self.os.clock.monotonic())
             .map_err(|error| malformed(error.to_string()))?;
         let path = &request.uri().path()[CALL_PATH.len()..];
@@ -188,9 +217,15 @@ impl Incoming {
                 function.name
             )));
         }
+        unread.check(&slot.service.name)?;
         let arguments_max = slot.service.config.limits.arguments_bytes;
-        let bytes = message::read(request.into_body(), arguments_max)
+        let read = message::read(request.into_body(), arguments_max);
+        let bytes = timeout_at(self.os.clock.as_ref(), envelope.deadline, read)
             .await
+            .map_err(|Elapsed| CallError::DeadlineExceeded {
+                service: service(),
+                message: "the arguments did not arrive in time; the call was not begun".into(),
+            })?
             .map_err(|error| match error {
                 message::ReadError::TooLarge(_) => incompatible(format!(
                     "the arguments take more than {arguments_max} bytes; raise limits.arguments"
@@ -223,7 +258,9 @@ impl Incoming {
             .results
             .encode(&results)
             .map_err(|error| incompatible(format!("its result cannot be written: {error}")))?;
-        let mut response = Response::new(message::full(encoded.into()));
+        let answer = unread.answer(encoded.into(), &slot.service.name)?;
+        let answer = answer.map_err(|never| match never {}).boxed_unsync();
+        let mut response = Response::new(answer);
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
@@ -293,9 +330,10 @@ impl Incoming {
         peer: usize,
         request: Request<Arriving>,
     ) -> Result<Response<Body>, CallError> {
-        let bytes = Limited::new(request.into_body(), probe::PROBE_BYTES_MAX)
-            .collect()
+        let read = Limited::new(request.into_body(), probe::PROBE_BYTES_MAX).collect();
+        let bytes = timeout(self.os.clock.as_ref(), FIRST_MESSAGE_TIMEOUT, read)
             .await
+            .map_err(|Elapsed| malformed("the probe does not end".into()))?
             .map_err(|error| malformed(format!("the probe cannot be read: {error}")))?
             .to_bytes();
         let said: Introduction = serde_json::from_slice(&bytes).map_err(|error| {
@@ -309,7 +347,7 @@ impl Incoming {
             )));
         }
         if said.is_stopping {
-            self.peers.failed(peer, "is shutting down");
+            self.peers.leaves(peer);
         } else {
             self.peers.moved(peer, said.peer);
             // It reached us, so it is likely to be reachable.

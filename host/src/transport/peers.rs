@@ -81,6 +81,8 @@ struct Record {
     /// Probes answered since the last failure.
     proofs: u32,
     is_reported: bool,
+    /// It said that it is shutting down, and finishes the calls that it has.
+    is_leaving: bool,
 }
 
 /// All other hosts, by their place in the configuration.
@@ -221,6 +223,7 @@ impl Peers {
         let peer = &self.peers[index];
         let mut record = peer.record();
         record.proofs = record.proofs.saturating_add(1);
+        record.is_leaving = false;
         let view = peer.view();
         let was_down = match view.health {
             Health::Up => false,
@@ -255,7 +258,22 @@ impl Peers {
     }
 
     /// A peer failed: it is left out until its probes succeed, and whatever waits for it on open connections learns of it now.
+    ///
+    /// One that is shutting down does not answer probes any more, and still the calls that it has; if it dies, its connections end by themselves.
     pub fn failed(&self, index: usize, reason: &str) {
+        if !self.leave_out(index, reason) {
+            self.peers[index].breaks.send_modify(|breaks| *breaks += 1);
+        }
+    }
+
+    /// A peer said that it is shutting down: it gets no more calls, and finishes those that it has.
+    pub fn leaves(&self, index: usize) {
+        self.peers[index].record().is_leaving = true;
+        self.leave_out(index, "is shutting down");
+    }
+
+    /// Returns whether the peer is shutting down.
+    fn leave_out(&self, index: usize, reason: &str) -> bool {
         let peer = &self.peers[index];
         let now = self.os.clock.monotonic();
         let mut record = peer.record();
@@ -287,8 +305,7 @@ impl Peers {
             round_trip: None,
             skew_ms: None,
         }));
-        drop(record);
-        peer.breaks.send_modify(|breaks| *breaks += 1);
+        record.is_leaving
     }
 
     /// A peer said where it listens now: after it was started again with another configuration, for example.

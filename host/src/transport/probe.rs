@@ -145,7 +145,7 @@ async fn probe(
     let clock = introducer.os.clock.as_ref();
     let (sent, wall) = (clock.monotonic(), clock.wall());
     match timeout(clock, within, ask(index, peers, wire, introducer)).await {
-        Ok(Ok(answer)) if answer.is_stopping => peers.failed(index, "is shutting down"),
+        Ok(Ok(answer)) if answer.is_stopping => peers.leaves(index),
         Ok(Ok(answer)) => {
             let round_trip = clock.monotonic().saturating_sub(sent);
             // Its clock was read half-way, as far as anybody can know (RFC 5905).

@@ -11,7 +11,7 @@ use crate::os::executor::Tasks;
 use crate::os::task::{self, Task};
 use crate::payload::Body;
 use crate::transport::lane::Lane;
-use crate::transport::peers::{Peer, Peers};
+use crate::transport::peers::{Health, Peer, Peers};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
@@ -134,7 +134,7 @@ impl Wire {
         }
         let mut request = Box::new(request);
         for _ in 0..CONNECTIONS_PER_MESSAGE_MAX {
-            let mut sender = match self.sender(peer, link).await {
+            let mut sender = match self.sender(peer, link, lane).await {
                 Ok(sender) => sender,
                 Err(reason) => {
                     return Err(ExchangeError::NotSent { reason, request });
@@ -148,7 +148,7 @@ impl Wire {
                         link.forget_closed();
                         request = Box::new(unsent);
                     }
-                    None => return Err(classify(&failure.into_error())),
+                    None => return Err(because(peer, classify(&failure.into_error()))),
                 },
             }
         }
@@ -159,7 +159,12 @@ impl Wire {
     }
 
     /// The open connection, or a new one.
-    async fn sender(&self, peer: &Peer, link: &Link) -> Result<SendRequest<Body>, String> {
+    async fn sender(
+        &self,
+        peer: &Peer,
+        link: &Link,
+        lane: Lane,
+    ) -> Result<SendRequest<Body>, String> {
         if let Some(sender) = link.sender() {
             return Ok(sender);
         }
@@ -170,7 +175,7 @@ impl Wire {
         let connected = timeout(
             self.os.clock.as_ref(),
             CONNECT_TIMEOUT,
-            connect(peer, &self.credentials, &self.os),
+            connect(peer, lane, &self.credentials, &self.os),
         )
         .await;
         let open = connected.map_err(|_| {
@@ -236,17 +241,37 @@ async fn vanished(peer: &Peer) -> ExchangeError {
     if breaks.changed().await.is_err() {
         pending::<()>().await;
     }
-    ExchangeError::Lost {
+    let lost = ExchangeError::Lost {
         reason: "stopped answering".into(),
+    };
+    because(peer, lost)
+}
+
+/// A connection that this host broke itself, since the peer was found to be down, was lost for the reason that was found.
+fn because(peer: &Peer, error: ExchangeError) -> ExchangeError {
+    match (error, &peer.view().health) {
+        (ExchangeError::Lost { .. }, Health::Down { reason, .. }) => ExchangeError::Lost {
+            reason: reason.clone(),
+        },
+        (error, _) => error,
     }
 }
 
-async fn connect(peer: &Peer, credentials: &Credentials, os: &Os) -> Result<Open, String> {
+async fn connect(
+    peer: &Peer,
+    lane: Lane,
+    credentials: &Credentials,
+    os: &Os,
+) -> Result<Open, String> {
     let (mut breaks, mut changes) = (peer.breaks(), credentials.changes());
     let address = peer.address();
     let unreachable = |error: std::io::Error| format!("cannot be reached at {address}: {error}");
     let stream = os.network.connect(address).await.map_err(unreachable)?;
-    let tls = TlsConnector::from(credentials.client())
+    let config = match lane {
+        Lane::Control => credentials.control(),
+        Lane::Call | Lane::Bulk => credentials.client(),
+    };
+    let tls = TlsConnector::from(config)
         .connect(credentials.server_name(&peer.name), stream)
         .await
         .map_err(|error| {

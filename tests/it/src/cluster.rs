@@ -3,11 +3,12 @@
 use crate::paths;
 use bookshop_host::admin::client;
 use bookshop_host::client::Client;
+use bookshop_host::host::COMPILED_FOLDER;
 use bookshop_host::os::Os;
 use serde_json::Value;
 use std::fmt::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -18,17 +19,22 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// How the hosts of most tests are set up.
+pub const KEYS: &str = "workers = 1\ndrain-timeout = \"5s\"\n";
+
 /// Addresses of one host.
 #[derive(Debug, Clone)]
 pub struct Addresses {
     pub name: &'static str,
     pub http: SocketAddr,
     pub api: SocketAddr,
+    pub peer: SocketAddr,
     pub admin: SocketAddr,
 }
 
 /// A running `bookshop-host run`.
 pub struct Cluster {
+    pub file: PathBuf,
     pub hosts: Vec<Addresses>,
     pub process: Child,
     pub os: Os,
@@ -42,7 +48,7 @@ pub struct Ended {
 }
 
 /// Free ports of loopback. They are held together, so that no two are the same.
-fn free_ports(count: usize) -> Vec<u16> {
+pub fn free_ports(count: usize) -> Vec<u16> {
     let held: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
         .collect();
@@ -52,34 +58,52 @@ fn free_ports(count: usize) -> Vec<u16> {
 
 /// Writes a cluster file with these hosts and sections; returns its path.
 pub fn write_config(hosts: &[&'static str], sections: &str) -> (PathBuf, Vec<Addresses>) {
+    write_config_with(hosts, KEYS, sections)
+}
+
+/// The same with other keys of the cluster than [`KEYS`].
+pub fn write_config_with(
+    hosts: &[&'static str],
+    keys: &str,
+    sections: &str,
+) -> (PathBuf, Vec<Addresses>) {
     let folder = paths::data()
         .join("clusters")
         .join(paths::unique("cluster"));
-    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    std::fs::create_dir_all(folder.join("data")).expect("the folder can be made");
+    share_compiled(&folder.join("data"));
     let mut text = format!(
-        "[cluster]\nname = \"test\"\ndata = \"{}\"\nworkers = 1\ndrain-timeout = \"5s\"\n",
+        "[cluster]\nname = \"test\"\ndata = \"{}\"\n{keys}",
         folder.join("data").display()
     );
     let mut addresses = Vec::new();
     for (name, ports) in hosts.iter().zip(free_ports(hosts.len() * 4).chunks(4)) {
         let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
-        let (http, admin, api) = (at(ports[0]), at(ports[1]), at(ports[3]));
+        let (http, admin, peer, api) = (at(ports[0]), at(ports[1]), at(ports[2]), at(ports[3]));
         write!(
             text,
-            "\n[[host]]\nname = \"{name}\"\nhttp = \"{http}\"\nadmin = \"{admin}\"\npeer = \"{}\"\napi = \"{api}\"\n",
-            at(ports[2])
+            "\n[[host]]\nname = \"{name}\"\nhttp = \"{http}\"\nadmin = \"{admin}\"\npeer = \"{peer}\"\napi = \"{api}\"\n",
         )
         .expect("a string takes any text");
         addresses.push(Addresses {
             name,
             http,
             api,
+            peer,
             admin,
         });
     }
     let file = folder.join("cluster.toml");
     std::fs::write(&file, text + sections).expect("the file can be written");
     (file, addresses)
+}
+
+/// Has a data folder use the compiled code of all tests: the same components are not compiled once for each cluster.
+fn share_compiled(data: &Path) {
+    let shared = paths::data().join(COMPILED_FOLDER);
+    std::fs::create_dir_all(&shared).expect("the folder can be made");
+    let link = data.join(COMPILED_FOLDER);
+    std::os::unix::fs::symlink(shared, link).expect("the folder is new");
 }
 
 /// The sections of the shop's services, from the components the build left.
@@ -121,7 +145,7 @@ impl Cluster {
     }
 
     /// Starts a cluster and does not wait.
-    pub fn spawn(file: &std::path::Path, hosts: Vec<Addresses>, flags: &[&str]) -> Self {
+    pub fn spawn(file: &Path, hosts: Vec<Addresses>, flags: &[&str]) -> Self {
         let mut process = Command::new(paths::program())
             .arg("run")
             .arg(file)
@@ -140,6 +164,7 @@ impl Cluster {
             kept
         });
         Self {
+            file: file.to_owned(),
             hosts,
             process,
             os: Os::real(),

@@ -14,6 +14,17 @@ mod shop;
 mod test_host;
 mod tour;
 
+mod between_certificates;
+mod between_checkouts;
+mod between_cluster;
+mod between_deadlines;
+mod between_garbage;
+mod between_handlers;
+mod between_links;
+mod between_load;
+mod between_outsiders;
+mod between_processes;
+mod between_stranger;
 mod config_errors;
 mod hostile;
 mod hostile_files;

@@ -113,6 +113,23 @@ fn a_flapping_host_has_to_prove_itself_longer_each_time() {
 }
 
 #[test]
+fn a_host_that_leaves_gets_no_more_calls_and_keeps_those_it_has() {
+    let peers = peers();
+    let breaks = peers.get(BETA).breaks();
+    let seen = || *breaks.borrow();
+    peers.answered(BETA, said("running"));
+    peers.leaves(BETA);
+    assert_eq!(preferred(&peers).0, [GAMMA]);
+    // It does not listen any more.
+    peers.failed(BETA, "cannot be reached");
+    assert_eq!(seen(), 0);
+    peers.answered(BETA, said("running"));
+    assert_eq!(preferred(&peers).0, [BETA, GAMMA]);
+    peers.failed(BETA, "lost the connection");
+    assert_eq!(seen(), 1);
+}
+
+#[test]
 fn connections_break_when_a_host_fails_or_moves() {
     let peers = peers();
     let breaks = peers.get(BETA).breaks();
