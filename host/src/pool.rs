@@ -63,13 +63,15 @@ pub async fn call(
     for _ in 0..ATTEMPTS_MAX {
         let (idle, meter) = checkout(&version);
         let (envelope, dispatch) = (invocation.envelope.clone(), Arc::clone(&dispatch));
-        let attempt = Metered::new(Arc::clone(&meter), async {
+        // Awaited where it is made: a name for it would be room for it twice in every call.
+        let attempted = Metered::new(Arc::clone(&meter), async {
             let mut instance = ready(&version, idle, envelope, dispatch, meter).await?;
             instance.call(export, &arguments, reply).await?;
             checkin(&version, instance);
             Ok(())
-        });
-        match attempt.await {
+        })
+        .await;
+        match attempted {
             Ok(()) => return Ok(()),
             Err(Failure::Call(error)) => return Err(error),
             Err(Failure::Conflict) => {}

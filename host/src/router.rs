@@ -79,7 +79,8 @@ impl Router {
             }
             (None, Reach::Cluster) if self.outgoing.has_places(slot) => {
                 // Calls, failures and latencies are counted where the call runs.
-                return self.elsewhere(slot, invocation, started).await;
+                // Boxed, so that calls that stay here do not make room for it.
+                return Box::pin(self.elsewhere(slot, invocation, started)).await;
             }
             (None, Reach::Cluster | Reach::Here) => Err(not_running(slot)),
         };
@@ -167,8 +168,13 @@ impl Router {
         let mut task = task::spawn(async move {
             let _permit = permit;
             let mut reply = Some(reply);
-            let call = pool::call(version, invocation, arguments, &mut reply, dispatch);
-            let called = timeout_at(clock.as_ref(), deadline, call).await;
+            // Awaited where it is made: a name for it would be room for it twice in every call.
+            let called = timeout_at(
+                clock.as_ref(),
+                deadline,
+                pool::call(version, invocation, arguments, &mut reply, dispatch),
+            )
+            .await;
             if reply.is_none()
                 && let Some(what) = failure(&called)
             {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A future that resolves at a moment.
@@ -95,35 +96,39 @@ impl Clock for SkewedClock {
 #[error("the deadline passed")]
 pub struct Elapsed;
 
-/// Runs `future` until `moment` of `clock`, then drops it.
-///
-/// # Errors
-/// [`Elapsed`]: the moment came first.
-pub async fn timeout_at<F: Future>(
-    clock: &dyn Clock,
-    moment: Duration,
-    future: F,
-) -> Result<F::Output, Elapsed> {
-    let sleep = clock.sleep_until(moment);
-    tokio::pin!(future);
-    tokio::select! {
+pin_project_lite::pin_project! {
+    /// A future that ends at a moment, done or not. A type of its own: an `async` function would have room for `future` twice.
+    pub struct Timeout<F> {
+        #[pin]
+        future: F,
+        sleep: Sleep,
+    }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
         // The result wins a tie: work that is done is not thrown away.
-        biased;
-        output = &mut future => Ok(output),
-        () = sleep => Err(Elapsed),
+        if let Poll::Ready(output) = this.future.poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        this.sleep.as_mut().poll(context).map(|()| Err(Elapsed))
+    }
+}
+
+/// Runs `future` until `moment` of `clock`, then gives up on it with [`Elapsed`].
+pub fn timeout_at<F: Future>(clock: &dyn Clock, moment: Duration, future: F) -> Timeout<F> {
+    Timeout {
+        future,
+        sleep: clock.sleep_until(moment),
     }
 }
 
 /// [`timeout_at`] counted from now.
-///
-/// # Errors
-/// [`Elapsed`]: `duration` passed first.
-pub async fn timeout<F: Future>(
-    clock: &dyn Clock,
-    duration: Duration,
-    future: F,
-) -> Result<F::Output, Elapsed> {
-    timeout_at(clock, clock.monotonic().saturating_add(duration), future).await
+pub fn timeout<F: Future>(clock: &dyn Clock, duration: Duration, future: F) -> Timeout<F> {
+    timeout_at(clock, clock.monotonic().saturating_add(duration), future)
 }
 
 /// Waits for `duration`.

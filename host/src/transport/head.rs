@@ -46,10 +46,10 @@ pub fn write(envelope: &Envelope, now: Duration, headers: &mut HeaderMap) {
         span_id: envelope.span_id,
     };
     if let Ok(trace) = HeaderValue::try_from(trace.to_string()) {
-        headers.insert(TRACEPARENT, trace);
+        headers.insert(TRACEPARENT, different(trace));
     }
     let left_us = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
-    headers.insert(TIMEOUT, left_us.into());
+    headers.insert(TIMEOUT, different(left_us.into()));
     headers.insert(HOPS_LEFT, u64::from(envelope.hops_left).into());
     if let Ok(caller) = HeaderValue::from_str(&envelope.caller) {
         headers.insert(CALLER, caller);
@@ -58,8 +58,14 @@ pub fn write(envelope: &Envelope, now: Duration, headers: &mut HeaderMap) {
     if let Some(key) = &envelope.idempotency_key
         && let Ok(key) = HeaderValue::from_str(key)
     {
-        headers.insert(IDEMPOTENCY_KEY, key);
+        headers.insert(IDEMPOTENCY_KEY, different(key));
     }
+}
+
+/// A value that no other call has: HTTP/2 would remember it for the next one, and forget one that does come again for it (RFC 7541, section 7.1.3).
+fn different(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 /// Reads an envelope that arrived at `now`.

@@ -77,9 +77,13 @@ impl Outgoing {
         let (mut tried, mut last) = (Vec::new(), None);
         while let Some(index) = self.next(slot, envelope, &tried) {
             tried.push(index);
-            let attempt = self.attempt(index, slot, &function, envelope, body.clone());
-            let within = timeout_at(self.os.clock.as_ref(), envelope.deadline, attempt);
-            match within.await {
+            let attempted = timeout_at(
+                self.os.clock.as_ref(),
+                envelope.deadline,
+                self.attempt(index, slot, &function, envelope, body.clone()),
+            )
+            .await;
+            match attempted {
                 Ok(Ok(values)) => return Ok(values),
                 Ok(Err(failed)) if failed.did_nothing || is_repeatable => last = Some(failed.error),
                 Ok(Err(failed)) => return Err(failed.error),

@@ -175,7 +175,8 @@ impl Wire {
         let connected = timeout(
             self.os.clock.as_ref(),
             CONNECT_TIMEOUT,
-            connect(peer, lane, &self.credentials, &self.os),
+            // Boxed, so that calls over a connection that is there do not make room for a handshake.
+            Box::pin(connect(peer, lane, &self.credentials, &self.os)),
         )
         .await;
         let open = connected.map_err(|_| {

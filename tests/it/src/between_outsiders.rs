@@ -147,7 +147,8 @@ async fn requests_that_make_no_sense_are_refused_with_a_reason_before_memory_is_
         pid,
         "it was started again"
     );
+    // The second time each request meets the other of the two threads, whose allocator keeps its own share.
     let grown = resident_bytes(pid).saturating_sub(before);
-    assert!(grown < GROWTH_BYTES_MAX, "{grown} bytes");
+    assert!(grown < 2 * GROWTH_BYTES_MAX, "{grown} bytes");
     cluster.terminate().await;
 }
