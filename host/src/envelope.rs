@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use trace::TraceParent;
 
+/// Longest idempotency key that is taken from anybody (the draft standard for the header suggests UUIDs, 36 characters).
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 256;
 /// A caller leaves its callee this much less time than it has itself, at most, so that it can still
 /// handle the callee's lateness as an answer instead of being ended together with it.
 const HOP_MARGIN: Duration = Duration::from_millis(10);
@@ -104,9 +106,10 @@ impl fmt::Display for CallId {
     }
 }
 
-/// The finaliser of SplitMix64: a bijection, so the children of one span have different spans.
-fn mix(span: u64, ordinal: u32) -> u64 {
-    let mut mixed = span.wrapping_add(
+/// Output number `ordinal` of SplitMix64 from `seed`: a bijection of the seed, and for one seed different numbers give different outputs.
+#[must_use]
+pub fn mix(seed: u64, ordinal: u32) -> u64 {
+    let mut mixed = seed.wrapping_add(
         u64::from(ordinal)
             .wrapping_add(1)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15),

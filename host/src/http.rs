@@ -5,8 +5,8 @@
 use crate::call_error::CallError;
 use crate::config::Limits;
 use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach, ServiceId};
-use crate::envelope::Envelope;
-use crate::envelope::trace::{self, TraceParent};
+use crate::envelope::trace::TraceParent;
+use crate::envelope::{Envelope, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::os::Os;
 use crate::os::network::TcpStream;
 use crate::payload::{Body, Payload};
@@ -27,8 +27,6 @@ use tokio::sync::watch;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of request line and headers together.
 const HEADER_BYTES_MAX: usize = 64 << 10;
-/// Longest idempotency key that is passed on (the draft standard for the header suggests UUIDs, 36 characters).
-const IDEMPOTENCY_KEY_MAX: usize = 256;
 
 /// A service that serves HTTP below a path.
 #[derive(Debug, Clone)]
@@ -93,11 +91,7 @@ impl Front {
             self.hops_max,
         );
         // Whoever traces the request finds what happened here under the same trace; without one, or with nonsense, it is our own.
-        if let Some(parent) = request
-            .headers()
-            .get(trace::HEADER)
-            .and_then(|parent| parent.to_str().ok()?.parse::<TraceParent>().ok())
-        {
+        if let Some(parent) = TraceParent::of(request.headers()) {
             envelope.trace_id = parent.trace_id;
         }
         if let Some(key) = request
@@ -105,7 +99,7 @@ impl Front {
             .get("idempotency-key")
             .and_then(|key| key.to_str().ok())
         {
-            envelope.idempotency_key = (key.len() <= IDEMPOTENCY_KEY_MAX).then(|| key.into());
+            envelope.idempotency_key = (key.len() <= IDEMPOTENCY_KEY_BYTES_MAX).then(|| key.into());
         }
         let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         if !request.headers().contains_key(header::HOST) && request.uri().authority().is_none() {

@@ -1,7 +1,7 @@
 //! `bookshop-host run`: every host of the file as a child process, or one of them in this process.
 
 use crate::certificates::{self, CertificateError};
-use crate::cli::build;
+use crate::cli::{build, check};
 use crate::config::{Config, ConfigError};
 use crate::host::{self, Host, StartError};
 use crate::os::signal::StopSignals;
@@ -56,12 +56,7 @@ pub enum RunError {
 /// # Errors
 /// See [`RunError`].
 pub async fn run(options: Options) -> Result<(), RunError> {
-    let disk = Arc::clone(&options.os.disk);
-    let read = |path: &std::path::Path| {
-        disk.read(path)
-            .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
-    };
-    let mut config = Config::read(&options.config, read)?;
+    let mut config = check::read(&options.config, &options.os)?;
     if let Some(data) = &options.data {
         config.cluster.data.clone_from(data);
     }

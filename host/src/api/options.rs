@@ -2,13 +2,11 @@
 
 use super::error::ApiError;
 use crate::client::{IDEMPOTENCY_KEY_HEADER, TIMEOUT_HEADER};
-use crate::envelope::trace::{self, TraceParent};
+use crate::envelope::IDEMPOTENCY_KEY_BYTES_MAX;
+use crate::envelope::trace::TraceParent;
 use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Longest key (the draft standard for the header suggests UUIDs, 36 characters).
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 256;
 
 /// The headers of a call, read.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -48,9 +46,7 @@ impl Options {
             })?;
             options.idempotency_key = Some(key.into());
         }
-        options.trace = headers
-            .get(trace::HEADER)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
+        options.trace = TraceParent::of(headers);
         Ok(options)
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::certificates::{self, Identity};
 use crate::cli::admin::address;
+use crate::cli::check;
 use crate::cli::failure::Failure;
 use crate::client::Client;
-use crate::config::{Config, HostName};
+use crate::config::HostName;
 use crate::os::Os;
 use clap::Args;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -47,11 +47,7 @@ async fn certified(
     client: &HostName,
     os: &Os,
 ) -> Result<Client, Failure> {
-    let read = |path: &Path| {
-        let bytes = os.disk.read(path)?;
-        String::from_utf8(bytes).map_err(io::Error::other)
-    };
-    let config = Config::read(file, read)?;
+    let config = check::read(file, os)?;
     let index = config
         .host_index(host.as_str())
         .map_err(|error| Failure::usage(error.to_string()))?;

@@ -18,7 +18,7 @@ mod api;
 mod call;
 mod certs;
 mod chaos;
-mod check;
+pub(crate) mod check;
 mod compile;
 mod config_keys;
 mod control;

@@ -1,5 +1,6 @@
 //! The `traceparent` header of W3C Trace Context: what a trace is called from one program to the next.
 
+use http::HeaderMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -22,6 +23,14 @@ pub struct NotATrace;
 
 /// `VERSION-TRACE-SPAN-FLAGS`: 2, 32, 16 and 2 digits. A later version may go on after another dash.
 const LENGTH: usize = 55;
+
+impl TraceParent {
+    /// What the headers of a request say caused it; none if they do not, or say nonsense, which the standard wants ignored.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        headers.get(HEADER)?.to_str().ok()?.parse().ok()
+    }
+}
 
 impl FromStr for TraceParent {
     type Err = NotATrace;

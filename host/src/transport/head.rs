@@ -8,8 +8,8 @@
 //! | `bookshop-hops-left` | calls that may still be made below this one |
 //! | `idempotency-key` | optional: calls with equal keys have one effect |
 
-use crate::envelope::Envelope;
 use crate::envelope::trace::{self, TraceParent};
+use crate::envelope::{Envelope, IDEMPOTENCY_KEY_BYTES_MAX};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
@@ -24,8 +24,6 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const NETWORK_MARGIN: Duration = Duration::from_millis(2);
 /// Longest name of a caller: a service's name has at most 63 characters.
 const CALLER_MAX: usize = 64;
-/// Longest idempotency key, as for keys that clients send.
-const IDEMPOTENCY_KEY_MAX: usize = 256;
 
 /// A header of the envelope is missing or makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,7 +115,7 @@ pub fn read(headers: &HeaderMap, now: Duration) -> Result<Envelope, HeadError> {
     too_long(
         "idempotency-key",
         key.map_or(0, str::len),
-        IDEMPOTENCY_KEY_MAX,
+        IDEMPOTENCY_KEY_BYTES_MAX,
     )?;
     Ok(Envelope {
         trace_id: parent.trace_id,

@@ -5,6 +5,7 @@
 
 use crate::config::{Config, HostName};
 use crate::dispatch::ServiceId;
+use crate::envelope::mix;
 use crate::os::Os;
 use crate::telemetry::Log;
 use arc_swap::ArcSwap;
@@ -382,17 +383,14 @@ impl View {
     }
 }
 
-/// The finaliser of SplitMix64 over a trace and a host.
+/// How much a request prefers a host, compared with the others.
 fn weight(trace_id: u128, index: usize) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "both halves of the trace are folded in"
     )]
     let folded = (trace_id as u64) ^ ((trace_id >> 64) as u64);
-    let mut mixed = folded.wrapping_add((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    mix(folded, u32::try_from(index).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
