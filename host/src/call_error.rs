@@ -4,6 +4,9 @@
 
 pub mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 use wasmtime::component::Val;
 use wasmtime::component::types::Type;
@@ -86,6 +89,22 @@ pub enum CallError {
         /// The limit.
         message: String,
     },
+    /// The call's idempotency key was used before, for another call; nothing was executed: make a key of its own for each call.
+    #[error("{service}: {message}")]
+    KeyReused {
+        /// The callee.
+        service: String,
+        /// What the key was used for.
+        message: String,
+    },
+    /// The call's idempotency key was used before, and its answer is no longer kept; nothing was executed: ask what came of it.
+    #[error("{service}: {message}")]
+    KeyExpired {
+        /// The callee.
+        service: String,
+        /// How long answers are kept.
+        message: String,
+    },
 }
 
 impl CallError {
@@ -103,6 +122,8 @@ impl CallError {
             Self::Unavailable { .. } => "unavailable",
             Self::Redirected { .. } => "redirected",
             Self::HopLimit { .. } => "hop-limit",
+            Self::KeyReused { .. } => "key-reused",
+            Self::KeyExpired { .. } => "key-expired",
         }
     }
 
@@ -117,8 +138,31 @@ impl CallError {
             | Self::DeadlineExceeded { service, .. }
             | Self::Trapped { service, .. }
             | Self::Unavailable { service, .. }
-            | Self::HopLimit { service, .. } => Some(service),
+            | Self::HopLimit { service, .. }
+            | Self::KeyReused { service, .. }
+            | Self::KeyExpired { service, .. } => Some(service),
             Self::Cancelled | Self::Redirected { .. } => None,
+        }
+    }
+
+    /// Whether the same call, repeated with the same idempotency key, can only fail in the same way, wherever it is sent.
+    ///
+    /// A key makes it safe to send a call again after any failure; after these it is also pointless, and another host that has not
+    /// heard of the key yet must not be given the chance to execute the call.
+    #[must_use]
+    pub fn is_final_for_key(&self) -> bool {
+        match self {
+            Self::KeyReused { .. } | Self::KeyExpired { .. } => true,
+            Self::NotFound { .. }
+            | Self::NotGranted { .. }
+            | Self::Incompatible { .. }
+            | Self::Overloaded { .. }
+            | Self::DeadlineExceeded { .. }
+            | Self::Cancelled
+            | Self::Trapped { .. }
+            | Self::Unavailable { .. }
+            | Self::Redirected { .. }
+            | Self::HopLimit { .. } => false,
         }
     }
 
@@ -132,7 +176,9 @@ impl CallError {
             | Self::DeadlineExceeded { message, .. }
             | Self::Trapped { message, .. }
             | Self::Unavailable { message, .. }
-            | Self::HopLimit { message, .. } => *message = format!("on {host}: {message}"),
+            | Self::HopLimit { message, .. }
+            | Self::KeyReused { message, .. }
+            | Self::KeyExpired { message, .. } => *message = format!("on {host}: {message}"),
             Self::Overloaded { .. } | Self::Cancelled | Self::Redirected { .. } => {}
         }
         self
@@ -153,7 +199,9 @@ impl CallError {
             | Self::Incompatible { service, message }
             | Self::DeadlineExceeded { service, message }
             | Self::Trapped { service, message }
-            | Self::HopLimit { service, message } => failure(service, message),
+            | Self::HopLimit { service, message }
+            | Self::KeyReused { service, message }
+            | Self::KeyExpired { service, message } => failure(service, message),
             Self::Overloaded {
                 service,
                 retry_after,
@@ -240,7 +288,7 @@ impl ErrorPlace {
 }
 
 /// Names of the cases of `call-error`, in order, with the names of their payload's fields.
-const CASES: [(&str, &[&str]); 10] = [
+const CASES: [(&str, &[&str]); 12] = [
     ("not-found", &["service", "message"]),
     ("not-granted", &["service", "message"]),
     ("incompatible", &["service", "message"]),
@@ -251,6 +299,8 @@ const CASES: [(&str, &[&str]); 10] = [
     ("unavailable", &["service", "message", "maybe-executed"]),
     ("redirected", &[]),
     ("hop-limit", &["service", "message"]),
+    ("key-reused", &["service", "message"]),
+    ("key-expired", &["service", "message"]),
 ];
 
 fn is_call_error(ty: &Type) -> bool {

@@ -24,6 +24,7 @@ mod nearest;
 mod path;
 mod quantity;
 mod reference;
+mod replicated;
 mod section;
 mod service;
 pub mod size;
@@ -42,6 +43,7 @@ pub use kind::Kind;
 pub use limits::Limits;
 pub use name::{ClusterName, HostName, InterfaceName, ServiceName};
 pub use reference::{Absent, KeyDoc, reference};
+pub use replicated::{Query, Replicated};
 pub use service::{Build, Http, InstanceMode, ServiceConfig, StorageMode};
 
 use error::{Place, Report};

@@ -17,8 +17,8 @@ const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 /// Slots handed back to the kernel in one system call.
 const DECOMMIT_BATCH: usize = 16;
-/// Parts of one component: a Rust service has three core instances, a Go service five.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
+/// Parts of one component: a Rust service has three core instances, a Go service five, a Python service fourteen.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
 const MEMORIES_PER_COMPONENT: u32 = 2;
 const TABLES_PER_COMPONENT: u32 = 8;
 

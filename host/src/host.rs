@@ -6,8 +6,11 @@ use crate::certificates::Credentials;
 use crate::chaos::Chaos;
 use crate::compile::Compiler;
 use crate::config::{Config, HostName};
+use crate::daemon::{self, Daemons};
 use crate::dispatch::{Dispatch, FunctionName};
 use crate::engine::Ticker;
+use crate::groups;
+use crate::groups::journal::Fatal;
 use crate::http::Front;
 use crate::os::Os;
 use crate::os::clock::{sleep, timeout};
@@ -48,6 +51,9 @@ pub const COMPILED_FOLDER: &str = "compiled";
 const DRAIN_POLL: Duration = Duration::from_millis(5);
 /// How long a stopping host waits for its peers to hear of it. One that does not finds out at its next call.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How much later than `cluster.drain-timeout` a daemon that does not finish may be ended: the turns that its thread takes.
+const DAEMONS_MARGIN: Duration = Duration::from_secs(1);
 
 /// What a host is started with.
 pub struct Options {
@@ -92,6 +98,9 @@ pub struct Host {
     administration: Task<()>,
     tasks: Vec<Task<()>>,
     threads: Vec<JoinHandle<()>>,
+    fatal: Fatal,
+    groups: Option<groups::Running>,
+    daemons: Option<Daemons>,
     _ticker: Ticker,
     _lock: FolderLock,
 }
@@ -146,7 +155,14 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
     )?;
 
     let (engine, ticker) = parts::engine(&config, &host.name, &log)?;
-    let slots = parts::slots(&config, &host.name, &log, &os);
+    let recovered = groups::recovery::recover(groups::Options {
+        config: Arc::clone(&config),
+        host: host.name.clone(),
+        log: log.clone(),
+        os: os.clone(),
+    })?;
+    let fatal = recovered.fatal.clone();
+    let slots = parts::slots(&config, &host.name, &recovered.handles, &log, &os);
     let services = Arc::new(Services::new(slots));
     let compiler = Compiler::new(
         program,
@@ -189,6 +205,18 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         introducer: Arc::clone(&introducer),
         os: os.clone(),
     };
+    let (_, groups_dispatch) = shared.router();
+    let groups = recovered.start(&services, move || groups_dispatch)?;
+    let (_, daemons_dispatch) = shared.router();
+    let daemons = daemon::start(daemon::Options {
+        services: Arc::clone(&services),
+        dispatch: daemons_dispatch,
+        hops_max: config.cluster.hops_max,
+        drain_timeout: config.cluster.drain_timeout,
+        log: log.clone(),
+        os: os.clone(),
+    })
+    .map_err(StartError::Thread)?;
     let doors = (0..threads(&config)).map(|_| shared.doors()).collect();
     let (handovers, threads) = serving::start(doors, &stopped).map_err(StartError::Thread)?;
     let (wire, dispatch) = shared.router();
@@ -266,6 +294,9 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         administration,
         tasks,
         threads,
+        fatal,
+        groups: Some(groups),
+        daemons: Some(daemons),
         _ticker: ticker,
         _lock: lock,
     })
@@ -326,16 +357,26 @@ impl Shared {
 }
 
 impl Host {
-    /// Tells its peers, takes no more connections, lets the calls under way finish within `cluster.drain-timeout`, then ends the rest.
+    /// Waits until this host must not go on, because what it keeps is not safe any more, and says why. Stop it then without draining.
+    pub async fn failed(&self) -> String {
+        self.fatal.wait().await
+    }
+
+    /// Tells its peers and its daemons, takes no more connections, lets the calls under way and the daemons finish within `cluster.drain-timeout`, then ends the rest.
     /// Returns how many calls were cut off.
     pub async fn stop(mut self) -> u32 {
         let _ = self.stopping.send(true);
+        for slot in self.services.iter() {
+            slot.daemon.stop();
+        }
+        self.services.waits.close();
         probe::announce(&self.peers, &self.wire, &self.introducer, ANNOUNCE_TIMEOUT).await;
         // The listening sockets close here; connections end with the request they are in.
         let _ = self.stop.send(true);
         let clock = self.os.clock.as_ref();
         let drained = async {
             while self.services.calls_under_way() > 0
+                || self.services.daemons_at_work() > 0
                 || self.threads.iter().any(|thread| !thread.is_finished())
                 || !self.administration.is_finished()
             {
@@ -346,6 +387,13 @@ impl Host {
             Ok(()) => 0,
             Err(_elapsed) => self.services.calls_under_way(),
         };
+        // Keepers end what does not finish by the same time, and say so; this only lets them.
+        let ended = async {
+            for slot in self.services.iter() {
+                slot.daemon.ended().await;
+            }
+        };
+        let _ = timeout(clock, DAEMONS_MARGIN, ended).await;
         for slot in self.services.iter() {
             slot.set(State::Stopping);
         }
@@ -361,6 +409,12 @@ impl Host {
             );
         }
         self.tasks.clear();
+        if let Some(daemons) = self.daemons.take() {
+            daemons.end();
+        }
+        if let Some(groups) = self.groups.take() {
+            groups.join();
+        }
         self.log.info(None, "stopped");
         cut_off
     }

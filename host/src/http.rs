@@ -182,6 +182,18 @@ fn refuse(error: &CallError) -> Response<Body> {
             &message,
             None,
         ),
+        CallError::KeyReused { .. } => failure(
+            StatusCode::CONFLICT,
+            "IDEMPOTENCY_KEY_REUSED",
+            &message,
+            None,
+        ),
+        CallError::KeyExpired { .. } => failure(
+            StatusCode::CONFLICT,
+            "IDEMPOTENCY_KEY_EXPIRED",
+            &message,
+            None,
+        ),
         CallError::NotGranted { .. }
         | CallError::Incompatible { .. }
         | CallError::Trapped { .. }
@@ -229,7 +241,7 @@ fn failure(
 
 #[cfg(test)]
 mod tests {
-    use super::is_below;
+    use super::{CallError, is_below, refuse};
 
     #[track_caller]
     fn check(path: &str, prefix: &str, expected: bool) {
@@ -243,5 +255,36 @@ mod tests {
         check("/api/orders", "/api", true);
         check("/apiary", "/api", false);
         check("/", "/api", false);
+    }
+
+    #[track_caller]
+    fn check_refusal(error: CallError, expected: u16) {
+        assert_eq!(refuse(&error).status().as_u16(), expected, "{error}");
+    }
+
+    #[test]
+    fn a_key_that_stands_in_the_way_is_a_conflict() {
+        let (service, message) = (|| "orders".to_owned(), || "why".to_owned());
+        check_refusal(
+            CallError::KeyReused {
+                service: service(),
+                message: message(),
+            },
+            409,
+        );
+        check_refusal(
+            CallError::KeyExpired {
+                service: service(),
+                message: message(),
+            },
+            409,
+        );
+        check_refusal(
+            CallError::HopLimit {
+                service: service(),
+                message: message(),
+            },
+            500,
+        );
     }
 }

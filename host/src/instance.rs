@@ -3,15 +3,17 @@
 use crate::call_error::CallError;
 use crate::dispatch::Dispatch;
 use crate::envelope::Envelope;
-use crate::imports::CallState;
 use crate::imports::service::FailedCall;
+use crate::imports::{CallState, Kept};
 use crate::limits::{CpuExceeded, CpuMeter, MemoryMeter};
 use crate::os::task;
 use crate::payload::{Body, values_bytes};
-use crate::storage::{CommitError, Transaction};
+use crate::replica::work::{Effects, Work, WorkError};
+use crate::storage::CommitError;
 use crate::version::{Export, Version};
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, Instance as Instantiated, Val};
 use wasmtime::{Store, Trap, UpdateDeadline};
@@ -67,33 +69,8 @@ impl Instance {
         dispatch: Arc<dyn Dispatch>,
         meter: Arc<CpuMeter>,
     ) -> Result<Self, CallError> {
-        let service = &version.service;
-        let limits = &service.config.limits;
-        let mut store = Store::new(
-            version.pre.engine(),
-            CallState::new(Arc::clone(service), envelope, dispatch),
-        );
-        store.limiter(|state| &mut state.memory);
-        let values_max =
-            usize::try_from(limits.arguments_bytes.max(limits.result_bytes)).unwrap_or(usize::MAX);
-        store.set_hostcall_fuel(
-            values_max
-                .saturating_mul(VALUE_BYTES_PER_GUEST_BYTE)
-                .saturating_add(VALUE_BYTES_BASE),
-        );
-        let (budget, cpu) = (limits.cpu, Arc::clone(&meter));
-        store.set_epoch_deadline(YIELD_TICKS);
-        store.epoch_deadline_callback(move |_| {
-            if cpu.used() > budget {
-                return Err(CpuExceeded.into());
-            }
-            // tokio runs a task that yielded this way only after it has looked for input, so a guest that computes
-            // without end delays its neighbours by a tick, not by sixty.
-            Ok(UpdateDeadline::YieldCustom(
-                YIELD_TICKS,
-                Box::pin(task::yield_now()),
-            ))
-        });
+        let budget = Some((version.service.config.limits.cpu, Arc::clone(&meter)));
+        let mut store = store(version, envelope, dispatch, budget);
         let callable = match &version.http {
             Some(http) => http.instantiate_async(&mut store).await.map(Callable::Http),
             None => version
@@ -120,9 +97,20 @@ impl Instance {
         state.envelope = envelope;
         state.dispatch = dispatch;
         state.children = 0;
-        state.transaction = None;
+        state.kept = Kept::Untouched;
+        state.effects = None;
         state.memory.is_exhausted = false;
         self.store.set_epoch_deadline(YIELD_TICKS);
+    }
+
+    /// Lets the next call work on this state, as a command.
+    pub fn give(&mut self, work: Work) {
+        self.store.data_mut().kept = Kept::Replicated(Box::new(work));
+    }
+
+    /// What the last call changed, if it was a command and succeeded.
+    pub fn take_effects(&mut self) -> Option<Effects> {
+        self.store.data_mut().effects.take()
     }
 
     /// The meter that measures this instance's calls.
@@ -231,6 +219,44 @@ impl Instance {
     }
 }
 
+/// A store with the limits of a service. What runs in it yields to others at every tick, and ends when it has used up its `budget`, if it has one.
+pub(crate) fn store(
+    version: &Version,
+    envelope: Envelope,
+    dispatch: Arc<dyn Dispatch>,
+    budget: Option<(Duration, Arc<CpuMeter>)>,
+) -> Store<CallState> {
+    let service = &version.service;
+    let limits = &service.config.limits;
+    let mut store = Store::new(
+        version.pre.engine(),
+        CallState::new(Arc::clone(service), envelope, dispatch),
+    );
+    store.limiter(|state| &mut state.memory);
+    let values_max =
+        usize::try_from(limits.arguments_bytes.max(limits.result_bytes)).unwrap_or(usize::MAX);
+    store.set_hostcall_fuel(
+        values_max
+            .saturating_mul(VALUE_BYTES_PER_GUEST_BYTE)
+            .saturating_add(VALUE_BYTES_BASE),
+    );
+    store.set_epoch_deadline(YIELD_TICKS);
+    store.epoch_deadline_callback(move |_| {
+        if let Some((budget, cpu)) = &budget
+            && cpu.used() > *budget
+        {
+            return Err(CpuExceeded.into());
+        }
+        // tokio runs a task that yielded this way only after it has looked for input, so a guest that computes
+        // without end delays its neighbours by a tick, not by sixty.
+        Ok(UpdateDeadline::YieldCustom(
+            YIELD_TICKS,
+            Box::pin(task::yield_now()),
+        ))
+    });
+    store
+}
+
 /// The result is larger than the service may answer with.
 #[derive(Debug, thiserror::Error)]
 #[error("its result takes {bytes} bytes, the limit is {limit}; raise limits.result")]
@@ -260,14 +286,19 @@ fn answer(
     Ok(())
 }
 
-/// Makes what the call wrote to storage take effect. A call that failed never gets here.
-fn commit(state: &mut CallState) -> Result<(), CommitError> {
-    let transaction = state.transaction.take();
-    transaction.map_or(Ok(()), Transaction::commit)
+/// Makes what the call wrote to storage take effect, or, for a command, ready for it. A call that failed never gets here.
+fn commit(state: &mut CallState) -> wasmtime::Result<()> {
+    match std::mem::replace(&mut state.kept, Kept::Untouched) {
+        Kept::Untouched => {}
+        Kept::Volatile(transaction) => transaction.commit()?,
+        Kept::Replicated(work) if work.may_write() => state.effects = Some(work.finish()?),
+        Kept::Replicated(_query) => {}
+    }
+    Ok(())
 }
 
 /// Puts what ended a guest into words. The engine's own words are for its developers.
-fn explain(error: &wasmtime::Error, state: &CallState, meter: &CpuMeter) -> CallError {
+pub(crate) fn explain(error: &wasmtime::Error, state: &CallState, meter: &CpuMeter) -> CallError {
     let service = state.service.name.to_string();
     let limits = &state.service.config.limits;
     if let Some(failed) = error.downcast_ref::<FailedCall>() {
@@ -292,8 +323,14 @@ fn explain(error: &wasmtime::Error, state: &CallState, meter: &CpuMeter) -> Call
             | CallError::DeadlineExceeded { .. }
             | CallError::Cancelled
             | CallError::Redirected { .. }
-            | CallError::HopLimit { .. } => failed.error.clone(),
+            | CallError::HopLimit { .. }
+            // The callee's key was made from that of this call, so what is wrong with the one is wrong with the other.
+            | CallError::KeyReused { .. }
+            | CallError::KeyExpired { .. } => failed.error.clone(),
         };
+    }
+    if let Some(error) = error.downcast_ref::<WorkError>() {
+        return refused(error, service);
     }
     if let Some(error) = error.downcast_ref::<ResultTooLarge>() {
         let message = error.to_string();
@@ -332,6 +369,20 @@ fn explain(error: &wasmtime::Error, state: &CallState, meter: &CpuMeter) -> Call
         format!("trapped: {}", reason(error))
     };
     CallError::Trapped { service, message }
+}
+
+/// What a call was not allowed to do to the state of its service, in the caller's terms.
+fn refused(error: &WorkError, service: String) -> CallError {
+    let message = error.to_string();
+    match error {
+        WorkError::ReadOnly | WorkError::TooLong { .. } => CallError::Trapped { service, message },
+        WorkError::TooLarge { .. } => CallError::Incompatible { service, message },
+        WorkError::Full(_) | WorkError::Read(_) => CallError::Unavailable {
+            service,
+            message,
+            maybe_executed: false,
+        },
+    }
 }
 
 /// The engine has no public type for this failure, only its text.

@@ -46,6 +46,9 @@ pub enum RunError {
     /// The host does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The host stopped by itself, because what it keeps was not safe any more. What it had promised is kept.
+    #[error("the host stopped: {0}")]
+    Failed(String),
     /// The operating system refuses signals, pipes or this program's own path.
     #[error("cannot prepare to run")]
     System(#[from] io::Error),
@@ -103,6 +106,10 @@ async fn one(options: &Options, config: Arc<Config>, name: &str) -> Result<(), R
     };
     tokio::select! {
         biased;
+        reason = host.failed() => {
+            host.log.error(None, &format!("stopped at once, so that nothing is promised that may not be kept: {reason}"));
+            return Err(RunError::Failed(reason));
+        }
         () = signals.next() => {}
         () = gone => {}
     }

@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod launcher;
+pub mod simulation;
 
 pub mod admin;
 pub mod api;
@@ -15,9 +16,11 @@ pub mod router;
 
 pub mod transport;
 
+pub mod daemon;
 pub mod services;
 pub mod supervisor;
 
+pub mod groups;
 pub mod instance;
 pub mod pool;
 pub mod version;
@@ -29,14 +32,18 @@ pub mod engine;
 pub mod imports;
 pub mod linker;
 
+pub mod log;
+pub mod replica;
+pub mod service;
+pub mod state;
+pub mod storage;
+
 pub mod admission;
 pub mod certificates;
 pub mod chaos;
 pub mod limits;
 pub mod parent;
 pub mod scratch;
-pub mod service;
-pub mod storage;
 pub mod telemetry;
 
 pub mod call_error;

@@ -2,7 +2,7 @@
 
 use crate::compat::{self, Mismatch};
 use crate::component::{Functions, Loaded};
-use crate::config::ServiceConfig;
+use crate::config::{Query, ServiceConfig};
 use crate::dispatch::{FunctionName, ServiceId};
 use crate::imports::{self, CallState, offered};
 use crate::interface;
@@ -10,6 +10,18 @@ use std::collections::BTreeMap;
 use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{InstancePre, Linker};
+
+#[cfg(test)]
+mod tests;
+
+/// What the host answers with a call, and the interface of that call, which the component has to export for it.
+const CALLED_BACK: [(&str, &str); 1] = [(
+    "bookshop:platform/timers",
+    "bookshop:platform/timer-handler",
+)];
+
+/// The interface of components that run for as long as their host.
+pub const RUN_INTERFACE: &str = "wasi:cli/run@0.2";
 
 /// Why a component cannot be linked. Each says which component, which import or export, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +131,38 @@ pub enum LinkError {
         /// The import.
         name: String,
     },
+    /// An import of the host's that leads to a call of an export, which is missing.
+    #[error(
+        "{service} imports {interface}, for which the host calls {handler} of the same component; export that"
+    )]
+    NoHandler {
+        /// The component.
+        service: String,
+        /// The import.
+        interface: String,
+        /// The interface that should be exported.
+        handler: &'static str,
+    },
+    /// A daemon that would be replicated.
+    #[error(
+        "{service} exports {run}, which makes it a daemon, and has replicated: nothing that a daemon wrote would ever take effect; remove replicated, and keep the state in another service that this one calls"
+    )]
+    ReplicatedDaemon {
+        /// The component.
+        service: String,
+        /// What makes it a daemon.
+        run: FunctionName,
+    },
+    /// The configuration calls something a query that the component does not export.
+    #[error("{service} has {query} among its queries and does not export it; {}", if .exports.is_empty() { "it exports nothing that services call".to_owned() } else { format!("it exports {}", .exports.join(", ")) })]
+    NoQuery {
+        /// The component.
+        service: String,
+        /// The query as the configuration names it.
+        query: Query,
+        /// What could be queries.
+        exports: Vec<String>,
+    },
     /// The engine refuses for a reason of its own.
     #[error("{service} cannot be linked: {reason}")]
     Engine {
@@ -173,11 +217,18 @@ impl ServiceLinker {
         let name = service.name.to_string();
         let exports = loaded.exports(&self.engine);
         check_exports(&name, &exports)?;
+        check_queries(service, &exports)?;
+        check_daemon(service, &exports)?;
         let mut linker = self.base.clone();
         let ty = loaded.component.component_type();
         for (interface, import) in ty.imports(&self.engine) {
             if interface::is_platform(interface) {
                 check_platform(service, interface, &import.ty, &exports, &self.engine)?;
+                if let ComponentItem::ComponentInstance(instance) = &import.ty {
+                    let functions = imported_functions(&self.engine, interface, instance);
+                    imports::define(&mut linker, interface, &functions)
+                        .map_err(|error| engine_error(&name, &error))?;
+                }
                 continue;
             }
             let ComponentItem::ComponentInstance(instance) = import.ty else {
@@ -257,6 +308,49 @@ fn check_exports(service: &str, exports: &Functions) -> Result<(), LinkError> {
     Ok(())
 }
 
+/// A query with a slip in its name would run as a command, only slower, and nobody would notice.
+fn check_queries(service: &ServiceConfig, exports: &Functions) -> Result<(), LinkError> {
+    let queries = service
+        .replicated
+        .iter()
+        .flat_map(|replicated| &replicated.queries);
+    // What the host calls, such as a timer's handler, is there to write.
+    let callable = || {
+        exports
+            .keys()
+            .filter(|function| !interface::is_platform(&function.interface))
+    };
+    for query in queries {
+        if !callable().any(|function| query.matches(function)) {
+            return Err(LinkError::NoQuery {
+                service: service.name.to_string(),
+                query: query.clone(),
+                exports: callable()
+                    .map(|function| {
+                        let interface = interface::without_version(&function.interface);
+                        format!("{interface}.{}", function.function)
+                    })
+                    .collect(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What a daemon wrote would take effect only once it ends.
+fn check_daemon(service: &ServiceConfig, exports: &Functions) -> Result<(), LinkError> {
+    let runs = exports
+        .keys()
+        .find(|function| function.interface == RUN_INTERFACE);
+    match (runs, &service.replicated) {
+        (Some(run), Some(_)) => Err(LinkError::ReplicatedDaemon {
+            service: service.name.to_string(),
+            run: run.clone(),
+        }),
+        (Some(_), None) | (None, _) => Ok(()),
+    }
+}
+
 fn check_platform(
     service: &ServiceConfig,
     interface: &str,
@@ -272,11 +366,27 @@ fn check_platform(
             platform: true,
         });
     }
-    if let Some(line) = offered::missing_grant(interface, &service.grants, service.storage) {
+    if let Some(line) = offered::missing_grant(interface, service.into()) {
         return Err(LinkError::NotGranted {
             service: name(),
             interface: interface.to_owned(),
             line,
+        });
+    }
+    let path = interface::without_version(interface);
+    let is_exported = |handler: &str| {
+        exports
+            .keys()
+            .any(|function| interface::without_version(&function.interface) == handler)
+    };
+    if let Some((_, handler)) = CALLED_BACK
+        .iter()
+        .find(|(import, handler)| *import == path && !is_exported(handler))
+    {
+        return Err(LinkError::NoHandler {
+            service: name(),
+            interface: interface.to_owned(),
+            handler,
         });
     }
     if let ComponentItem::ComponentInstance(instance) = item {

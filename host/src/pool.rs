@@ -5,13 +5,15 @@
 
 use crate::call_error::CallError;
 use crate::config::InstanceMode;
-use crate::dispatch::{Dispatch, Invocation};
+use crate::dispatch::{Dispatch, FunctionName, Invocation};
 use crate::envelope::Envelope;
 use crate::instance::{CallReply, Failure, HttpReply, Instance};
 use crate::limits::{CpuMeter, Metered};
 use crate::payload::Body;
+use crate::replica::work::{Effects, Work};
 use crate::version::Version;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
 use wasmtime::component::Val;
 
 /// How often a call runs that others keep overtaking. Each time at least one of the others got through, so this is only
@@ -82,6 +84,53 @@ pub async fn call(
         message: format!("other calls changed its state {ATTEMPTS_MAX} times before it was done"),
         maybe_executed: false,
     })
+}
+
+/// Runs a call as a command of a replicated service, alone with its state. Returns its results, and what it changes.
+///
+/// # Errors
+/// [`CallError::NotFound`]: no such function. Others see [`Instance::call`]. It changes nothing then.
+pub async fn command(
+    version: &Arc<Version>,
+    function: &FunctionName,
+    envelope: Envelope,
+    arguments: &[Val],
+    work: Work,
+    dispatch: Arc<dyn Dispatch>,
+) -> Result<(Vec<Val>, Effects), CallError> {
+    let service = || version.service.name.to_string();
+    let export = version
+        .exports
+        .get(function)
+        .ok_or_else(|| CallError::NotFound {
+            service: service(),
+            message: format!("it has no function {function}"),
+        })?;
+    let (idle, meter) = checkout(version);
+    let (reply, mut replied) = oneshot::channel();
+    let mut reply = Some(reply);
+    let effects = Metered::new(Arc::clone(&meter), async {
+        let mut instance = ready(version, idle, envelope, dispatch, meter).await?;
+        instance.give(work);
+        instance.call(export, arguments, &mut reply).await?;
+        let effects = instance.take_effects();
+        checkin(version, instance);
+        Ok(effects)
+    })
+    .await;
+    match (effects, replied.try_recv()) {
+        (Ok(Some(effects)), Ok(results)) => Ok((results, effects)),
+        (Ok(_), _) => Err(CallError::Trapped {
+            service: service(),
+            message: "returned without an answer".into(),
+        }),
+        (Err(Failure::Call(error)), _) => Err(error),
+        (Err(Failure::Conflict), _) => Err(CallError::Unavailable {
+            service: service(),
+            message: "its state is not replicated".into(),
+            maybe_executed: false,
+        }),
+    }
 }
 
 /// Runs a call of the HTTP handler to its end; the answer leaves earlier, through `reply`.

@@ -5,24 +5,32 @@
 
 use crate::admission::Refusal;
 use crate::call_error::CallError;
-use crate::dispatch::{Answer, Dispatch, Invocation, Reach};
+use crate::config::ServiceConfig;
+use crate::dispatch::{Address, Answer, Dispatch, Invocation, Position, Reach, Wait};
+use crate::groups::GroupHandle;
+use crate::groups::handle::Command;
 use crate::os::Os;
 use crate::os::clock::{Elapsed, timeout_at};
-use crate::os::task::{self, Task};
+use crate::os::task;
 use crate::payload::{Body, Payload};
 use crate::pool;
 use crate::service::Service;
-use crate::services::{Services, Slot, State};
+use crate::services::{Services, Slot, not_running};
 use crate::transport::outgoing::Outgoing;
 use crate::version::Version;
-use bytes::Bytes;
 use http_body_util::BodyExt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use wasmtime::component::Val;
+
+mod guest_body;
+mod waiting;
+
+use guest_body::{GuestBody, ServeCall};
+
+/// How the task of an HTTP handler ended.
+type ServeOutcome = Result<Result<(), CallError>, Elapsed>;
 
 /// Shortest wait asked of a caller that was refused: less would only make it knock again before anything changed.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(10);
@@ -37,6 +45,21 @@ pub struct Router {
 impl Dispatch for Router {
     fn dispatch(self: Arc<Self>, invocation: Invocation) -> Answer {
         Box::pin(self.call(invocation))
+    }
+
+    fn address(
+        &self,
+        from: &ServiceConfig,
+        interface: &str,
+        function: &str,
+        arguments_json: &str,
+    ) -> Result<Address, String> {
+        self.services
+            .address(from, interface, function, arguments_json)
+    }
+
+    fn wait(self: Arc<Self>, wait: Wait) -> Position {
+        Box::pin(self.wait_for(wait))
     }
 }
 
@@ -138,10 +161,17 @@ impl Router {
                 Refusal::Deadline => late(&slot.service, "waited for its turn", started, deadline),
             })?;
         match std::mem::replace(&mut invocation.arguments, Payload::Values(Vec::new())) {
-            Payload::Values(arguments) => {
-                self.run_function(slot, version, invocation, arguments, permit, started)
-                    .await
-            }
+            Payload::Values(arguments) => match &slot.group {
+                Some(group) if is_command(&version, &invocation) => {
+                    // Boxed, so that other calls do not make room for it.
+                    Box::pin(self.execute(slot, group, invocation, arguments, permit, started))
+                        .await
+                }
+                Some(_) | None => {
+                    self.run_function(slot, version, invocation, arguments, permit, started)
+                        .await
+                }
+            },
             Payload::Request(request) => {
                 self.serve(slot, version, invocation, request, permit, started)
                     .await
@@ -198,6 +228,47 @@ impl Router {
             Ok(Err(_elapsed)) => late(&slot.service, "did not answer", started, deadline),
             Err(error) => host_failed(&slot.service, error),
         })
+    }
+
+    /// Has a command of a replicated service executed, and waits until what it rests on is safe.
+    async fn execute(
+        &self,
+        slot: &Slot,
+        group: &GroupHandle,
+        invocation: Invocation,
+        arguments: Vec<Val>,
+        permit: crate::admission::Permit,
+        started: Duration,
+    ) -> Result<Payload, CallError> {
+        let _permit = permit;
+        let deadline = invocation.envelope.deadline;
+        let (reply, replied) = oneshot::channel();
+        let command = Command {
+            function: invocation.function,
+            arguments,
+            envelope: invocation.envelope,
+            reply,
+        };
+        let answered = async {
+            group.execute(command).await;
+            replied.await
+        };
+        match timeout_at(self.os.clock.as_ref(), deadline, answered).await {
+            Ok(Ok(answer)) => {
+                let results = answer?;
+                let latency = self.os.clock.monotonic().saturating_sub(started);
+                slot.service.figures.completed(latency);
+                Ok(Payload::Values(results))
+            }
+            Ok(Err(_dropped)) => Err(CallError::Unavailable {
+                service: slot.service.name.to_string(),
+                message: group
+                    .failure()
+                    .unwrap_or_else(|| "the host is shutting down".into()),
+                maybe_executed: true,
+            }),
+            Err(_elapsed) => Err(late(&slot.service, "did not answer", started, deadline)),
+        }
     }
 
     /// Runs an HTTP handler. The answer may begin long before the handler ends, so figures and permit stay with the task.
@@ -264,6 +335,14 @@ impl Router {
     }
 }
 
+/// Whether a call may change replicated state.
+fn is_command(version: &Version, invocation: &Invocation) -> bool {
+    version
+        .exports
+        .get(&*invocation.function)
+        .is_some_and(|export| export.is_command)
+}
+
 fn too_far(slot: &Slot) -> CallError {
     CallError::HopLimit {
         service: slot.service.name.to_string(),
@@ -297,26 +376,6 @@ fn served(
         Ok(Ok(result)) => result,
         Ok(Err(_elapsed)) => Err(late(service, "did not answer", started, deadline)),
         Err(error) => Err(host_failed(service, error)),
-    }
-}
-
-/// Why a service takes no calls now, and what starts it.
-#[must_use]
-pub fn not_running(slot: &Slot) -> CallError {
-    let name = &slot.service.name;
-    let message = match &*slot.state() {
-        State::Elsewhere => "it is not placed on this host".to_owned(),
-        State::Starting => "it is starting".to_owned(),
-        State::Stopped => format!("it was stopped; start it with `bookshop-host start {name}`"),
-        State::Failed { reason } => format!("it could not be loaded: {reason}"),
-        State::Stopping => "the host is shutting down".to_owned(),
-        // It began to run between the two looks at its state; the caller may simply call again.
-        State::Running(_) => "it was starting".to_owned(),
-    };
-    CallError::Unavailable {
-        service: name.to_string(),
-        message,
-        maybe_executed: false,
     }
 }
 
@@ -365,72 +424,8 @@ fn report(service: &Service, error: &CallError) {
         | CallError::Cancelled
         | CallError::Unavailable { .. }
         | CallError::Redirected { .. }
-        | CallError::HopLimit { .. } => {}
-    }
-}
-
-type ServeOutcome = Result<Result<(), CallError>, crate::os::clock::Elapsed>;
-
-/// The call behind an answer that has begun.
-struct ServeCall {
-    task: Task<ServeOutcome>,
-    service: Arc<Service>,
-    started: Duration,
-    deadline: Duration,
-}
-
-pin_project_lite::pin_project! {
-    /// The body that a guest is still producing. A client that goes away before its end cancels the guest.
-    struct GuestBody {
-        #[pin]
-        body: Body,
-        call: Option<ServeCall>,
-    }
-}
-
-impl http_body::Body for GuestBody {
-    type Data = Bytes;
-    type Error = wasmtime_wasi_http::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        let this = self.project();
-        let frame = this.body.poll_frame(context);
-        if !matches!(frame, Poll::Ready(None)) {
-            return frame;
-        }
-        let Some(mut call) = this.call.take() else {
-            return frame;
-        };
-        if !call.task.is_finished() {
-            // All was said; the guest may still tidy up, bounded by its deadline and counted by its permit.
-            call.task.release();
-            return frame;
-        }
-        let Poll::Ready(outcome) = Pin::new(&mut call.task).poll(context) else {
-            // The executor wants this task to let others run first; the ended body says so again at the next poll.
-            *this.call = Some(call);
-            return Poll::Pending;
-        };
-        // A guest that was ended drops its body, which looks like an end. The client must not take the part it has for the whole.
-        match served(&call.service, outcome, call.started, call.deadline) {
-            Ok(()) => frame,
-            Err(error) => {
-                call.service.figures.refused_or_failed();
-                report(&call.service, &error);
-                Poll::Ready(Some(Err(wasmtime_wasi_http::Error::HttpResponseIncomplete)))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        // Only a poll that returns nothing releases the task, so an early end is not offered.
-        false
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
+        | CallError::HopLimit { .. }
+        | CallError::KeyReused { .. }
+        | CallError::KeyExpired { .. } => {}
     }
 }

@@ -3,6 +3,7 @@
 use crate::config::ServiceConfig;
 use crate::dispatch::ServiceId;
 use crate::os::Os;
+use crate::replica::published::Published;
 use crate::scratch::Scratch;
 use crate::storage::Storage;
 use crate::telemetry::{Figures, ServiceLog};
@@ -22,8 +23,10 @@ pub struct Service {
     pub figures: Figures,
     /// What its calls leave for one another on this host, for a while.
     pub scratch: Scratch,
-    /// Its state; none unless the configuration gives it some.
+    /// Its volatile state; none unless the configuration gives it some.
     pub storage: Option<Storage>,
+    /// Its replicated state, if that is on this host.
+    pub published: Option<Published>,
     /// The outside.
     pub os: Os,
 }

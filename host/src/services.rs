@@ -1,15 +1,21 @@
 //! The table of services: what the router reads on every call and the supervisor alone changes.
 
 use crate::admission::Admission;
+use crate::call_error::CallError;
+use crate::daemon::Daemon;
 use crate::dispatch::ServiceId;
+use crate::groups::GroupHandle;
 use crate::service::Service;
 use crate::version::Version;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
 
+pub mod address;
 pub mod types;
+pub mod waits;
 
 pub use types::{CALL_PATH, FunctionType, ServiceTypes};
+use waits::Waits;
 
 /// Whether and how a service runs on this host.
 #[derive(Clone)]
@@ -52,6 +58,10 @@ pub struct Slot {
     pub service: Arc<Service>,
     /// Bounds its calls.
     pub admission: Admission,
+    /// What executes its commands, if it is replicated and its state is on this host.
+    pub group: Option<GroupHandle>,
+    /// Its daemon, where its component is one.
+    pub daemon: Arc<Daemon>,
     state: ArcSwap<State>,
     types: ArcSwapOption<ServiceTypes>,
 }
@@ -59,13 +69,15 @@ pub struct Slot {
 impl Slot {
     /// A service that is not loaded yet.
     #[must_use]
-    pub fn new(service: Arc<Service>, state: State) -> Self {
+    pub fn new(service: Arc<Service>, state: State, group: Option<GroupHandle>) -> Self {
         let limits = &service.config.limits;
         Self {
             admission: Admission::new(limits.concurrency, limits.queue),
             state: ArcSwap::from_pointee(state),
             types: ArcSwapOption::empty(),
+            daemon: Arc::default(),
             service,
+            group,
         }
     }
 
@@ -95,8 +107,8 @@ impl Slot {
     }
 
     /// Replaces the types. Only the supervisor does, when it has loaded the component.
-    pub fn set_types(&self, types: ServiceTypes) {
-        self.types.store(Some(Arc::new(types)));
+    pub fn set_types(&self, types: impl Into<Arc<ServiceTypes>>) {
+        self.types.store(Some(types.into()));
     }
 
     /// Replaces the state. Only the supervisor does.
@@ -108,13 +120,18 @@ impl Slot {
 /// All services of the cluster, in the order of the configuration.
 pub struct Services {
     slots: Vec<Slot>,
+    /// Those who wait for one of them to change.
+    pub waits: Waits,
 }
 
 impl Services {
     /// `slots` in the order of their ids.
     #[must_use]
     pub fn new(slots: Vec<Slot>) -> Self {
-        Self { slots }
+        Self {
+            slots,
+            waits: Waits::default(),
+        }
     }
 
     /// The service with an id of this table.
@@ -141,5 +158,32 @@ impl Services {
             .iter()
             .map(|slot| slot.admission.running() + slot.admission.waiting())
             .sum()
+    }
+
+    /// Daemons that have not ended.
+    #[must_use]
+    pub fn daemons_at_work(&self) -> usize {
+        let at_work = |slot: &&Slot| slot.daemon.is_at_work();
+        self.slots.iter().filter(at_work).count()
+    }
+}
+
+/// Why a service takes no calls now, and what starts it.
+#[must_use]
+pub fn not_running(slot: &Slot) -> CallError {
+    let name = &slot.service.name;
+    let message = match &*slot.state() {
+        State::Elsewhere => "it is not placed on this host".to_owned(),
+        State::Starting => "it is starting".to_owned(),
+        State::Stopped => format!("it was stopped; start it with `bookshop-host start {name}`"),
+        State::Failed { reason } => format!("it could not be loaded: {reason}"),
+        State::Stopping => "the host is shutting down".to_owned(),
+        // It began to run between the two looks at its state; the caller may simply call again.
+        State::Running(_) => "it was starting".to_owned(),
+    };
+    CallError::Unavailable {
+        service: name.to_string(),
+        message,
+        maybe_executed: false,
     }
 }

@@ -7,7 +7,7 @@ use crate::component::{self, Loaded};
 use crate::config::{Config, HostName};
 use crate::dispatch::ServiceId;
 use crate::linker::{Exporter, Exporters, ServiceLinker};
-use crate::os::clock::{sleep, timeout};
+use crate::os::clock::{sleep, timeout, timeout_at};
 use crate::os::task::{self, Task};
 use crate::os::{Os, process};
 use crate::services::{ServiceTypes, Services, Slot, State};
@@ -27,6 +27,9 @@ const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
 /// How often a drain looks whether the last call is done.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
+
+/// A daemon has this much longer than calls until it counts as not to be stopped.
+const DAEMON_MARGIN: Duration = Duration::from_secs(1);
 
 /// Why a service could not be stopped or started.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -65,7 +68,7 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Lets a service take no more calls and waits until those under way are done.
+    /// Lets a service take no more calls, tells its daemon to finish, and waits until both are done.
     ///
     /// # Errors
     /// See [`SupervisorError`].
@@ -74,7 +77,7 @@ impl Supervisor {
             .await
     }
 
-    /// Loads a service again from its file and lets it take calls. One that runs keeps running.
+    /// Loads a service again from its file and lets it take calls. One that runs keeps running; its daemon runs again if it has finished.
     ///
     /// # Errors
     /// See [`SupervisorError`].
@@ -229,19 +232,27 @@ impl Owner {
             version.idle.clear();
         }
         let clock = self.options.os.clock.as_ref();
+        let drain_timeout = self.options.config.cluster.drain_timeout;
+        let started = clock.monotonic();
+        slot.daemon.stop();
         let drained = async {
             while slot.admission.running() > 0 {
                 sleep(clock, DRAIN_POLL).await;
             }
         };
-        timeout(clock, self.options.config.cluster.drain_timeout, drained)
-            .await
+        let drained = timeout(clock, drain_timeout, drained).await;
+        // A daemon is ended at that time at the latest; the margin is for the turns of its thread.
+        let end = started.saturating_add(drain_timeout + DAEMON_MARGIN);
+        let ended = timeout_at(clock, end, slot.daemon.ended()).await;
+        drained
+            .and(ended)
             .map_err(|_| SupervisorError::DrainTimeout(service.to_owned()))
     }
 
     async fn start(&mut self, service: &str) -> Result<(), SupervisorError> {
         let id = self.find(service)?;
-        if self.slot(id).running().is_some() {
+        if let Some(version) = self.slot(id).running() {
+            self.slot(id).daemon.run_again(&version);
             return Ok(());
         }
         self.slot(id).set(State::Starting);
@@ -363,7 +374,11 @@ impl Owner {
             Ok(Some(version)) => {
                 self.retries.remove(&id);
                 let digest = version.digest.get(..12).unwrap_or_default().to_owned();
-                slot.set(State::Running(Arc::new(version)));
+                let version = Arc::new(version);
+                slot.set(State::Running(Arc::clone(&version)));
+                if version.run.is_some() {
+                    slot.daemon.run(version);
+                }
                 self.options.log.info(
                     Some(&slot.service.name),
                     &format!("running, sha256 {digest}"),

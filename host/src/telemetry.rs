@@ -29,6 +29,8 @@ pub struct Log(Arc<Inner>);
 struct Inner {
     host: String,
     clock: Arc<dyn Clock>,
+    /// Whether lines go to standard error too.
+    is_heard: bool,
     ring: Mutex<LogRing>,
 }
 
@@ -36,9 +38,20 @@ impl Log {
     /// An empty log of `host`.
     #[must_use]
     pub fn new(host: &str, clock: Arc<dyn Clock>) -> Self {
+        Self::start(host, clock, true)
+    }
+
+    /// The same, but only kept: for simulations, of which there are thousands.
+    #[must_use]
+    pub fn silent(host: &str, clock: Arc<dyn Clock>) -> Self {
+        Self::start(host, clock, false)
+    }
+
+    fn start(host: &str, clock: Arc<dyn Clock>, is_heard: bool) -> Self {
         Self(Arc::new(Inner {
             host: host.to_owned(),
             clock,
+            is_heard,
             ring: Mutex::new(LogRing::new(LOG_BYTES_MAX)),
         }))
     }
@@ -62,12 +75,14 @@ impl Log {
     pub fn line(&self, level: Level, service: Option<&str>, message: &str) {
         let message = clean(message);
         let wall_ms = u64::try_from(self.0.clock.wall().as_millis()).unwrap_or(u64::MAX);
-        console::line(&format!(
-            "{} {:5} {} {message}",
-            time_of_day(wall_ms),
-            level.name(),
-            service.unwrap_or("host")
-        ));
+        if self.0.is_heard {
+            console::line(&format!(
+                "{} {:5} {} {message}",
+                time_of_day(wall_ms),
+                level.name(),
+                service.unwrap_or("host")
+            ));
+        }
         self.lock()
             .push(wall_ms, &self.0.host, service, level, &message);
     }

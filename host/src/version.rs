@@ -3,6 +3,7 @@
 use crate::component::Functions;
 use crate::dispatch::FunctionName;
 use crate::imports::CallState;
+use crate::linker::RUN_INTERFACE;
 use crate::pool::Idle;
 use crate::service::Service;
 use std::collections::HashMap;
@@ -21,6 +22,8 @@ pub struct Export {
     pub index: ComponentExportIndex,
     /// Its type.
     pub ty: ComponentFunc,
+    /// Whether it changes the state of a replicated service, and has to wait for its turn.
+    pub is_command: bool,
 }
 
 /// Linked code that can be called.
@@ -35,6 +38,8 @@ pub struct Version {
     pub pre: InstancePre<CallState>,
     /// The same, if it serves HTTP.
     pub http: Option<ProxyPre<CallState>>,
+    /// Where the engine finds what a daemon does with its life, if it is one.
+    pub run: Option<ComponentExportIndex>,
     /// What can be called.
     pub exports: HashMap<FunctionName, Export>,
     /// Instances waiting for their next call, if the service is pooled.
@@ -66,11 +71,24 @@ impl Version {
                 Export {
                     index,
                     ty: ty.clone(),
+                    is_command: service
+                        .config
+                        .replicated
+                        .as_ref()
+                        .is_some_and(|replicated| !replicated.is_query(name)),
                 },
             ))
         });
+        let exports: HashMap<_, _> = exports.collect();
+        let run = exports
+            .iter()
+            .find_map(|(name, export): (&FunctionName, &Export)| {
+                (name.interface == RUN_INTERFACE && name.function == "run").then_some(export.index)
+            });
         Self {
-            exports: exports.collect(),
+            // A component that answers HTTP is there for its requests, whatever else it exports.
+            run: run.filter(|_| service.config.http.is_none()),
+            exports,
             http: if is_http {
                 ProxyPre::new(pre.clone()).ok()
             } else {
@@ -84,10 +102,30 @@ impl Version {
         }
     }
 
-    /// `http` or `service`.
+    /// Whether it exports an interface.
+    #[must_use]
+    pub fn handles(&self, interface: &str) -> bool {
+        self.exports
+            .keys()
+            .any(|function| function.interface == interface)
+    }
+
+    /// The first bytes of the digest: what entries of a log are marked with.
+    #[must_use]
+    pub fn short_digest(&self) -> [u8; 8] {
+        let mut short = [0; 8];
+        let digits = self.digest.get(..16).unwrap_or_default();
+        // A digest is hexadecimal; were it not, the mark would be zeros.
+        let _ = hex::decode_to_slice(digits, &mut short);
+        short
+    }
+
+    /// `daemon`, `http` or `service`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        if self.http.is_some() {
+        if self.run.is_some() {
+            "daemon"
+        } else if self.http.is_some() {
             "http"
         } else {
             "service"

@@ -15,7 +15,9 @@ impl fmt::Display for InWords<'_> {
             | CallError::Incompatible(failure)
             | CallError::DeadlineExceeded(failure)
             | CallError::Trapped(failure)
-            | CallError::HopLimit(failure) => {
+            | CallError::HopLimit(failure)
+            | CallError::KeyReused(failure)
+            | CallError::KeyExpired(failure) => {
                 write!(formatter, "{}: {}", failure.service, failure.message)
             }
             CallError::Overloaded(overload) => {
@@ -44,7 +46,9 @@ mod tests {
             service: "payment".into(),
             message: "trapped".into(),
         };
-        check(CallError::Trapped(failure), "payment: trapped");
+        check(CallError::Trapped(failure.clone()), "payment: trapped");
+        check(CallError::KeyReused(failure.clone()), "payment: trapped");
+        check(CallError::KeyExpired(failure), "payment: trapped");
         let overload = Overload {
             service: "payment".into(),
             retry_after_ms: 10,

@@ -9,15 +9,16 @@
     reason = "generated: values cross the component's border as raw memory, and the documentation is in the WIT"
 )]
 pub mod bindings;
-pub mod bytes;
 mod clock;
 mod event;
 mod failure;
 mod kept;
 pub mod record;
+pub mod refusal;
 pub mod store;
 
 pub use clock::Service;
 pub use event::missing;
 pub use failure::InWords;
 pub use kept::{Performed, clear, init, perform};
+pub use keys::bytes;

@@ -39,6 +39,8 @@ struct Entry<'a> {
     at: String,
     service: &'a str,
     clock: Clock,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +94,7 @@ impl<'a> From<&'a Change> for Entry<'a> {
             at: timestamp::format(change.at_ms),
             service: &change.service,
             clock: change.clock.into(),
+            reason: change.reason.as_deref(),
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Refusal {
     UnknownOrder,
     /// Send another key, or the request that the key was for.
     IdempotencyKeyReused,
+    /// Look what came of the first request with the key.
+    IdempotencyKeyExpired,
     /// Come back later.
     Overloaded {
         /// The service that has too much to do.
@@ -52,6 +54,7 @@ impl Refusal {
             Self::InvalidRequest(_) => (400, "INVALID_REQUEST"),
             Self::UnknownOrder => (404, "UNKNOWN_ORDER"),
             Self::IdempotencyKeyReused => (422, "IDEMPOTENCY_KEY_REUSED"),
+            Self::IdempotencyKeyExpired => (409, "IDEMPOTENCY_KEY_EXPIRED"),
             Self::Overloaded { .. } => (503, "OVERLOADED"),
             Self::ServiceUnavailable { .. } => (503, "SERVICE_UNAVAILABLE"),
             Self::DeadlineExceeded { .. } => (504, "DEADLINE_EXCEEDED"),
@@ -75,6 +78,9 @@ impl fmt::Display for Refusal {
             }
             Self::IdempotencyKeyReused => formatter.write_str(
                 "this Idempotency-Key was sent with another body within the last 24 hours",
+            ),
+            Self::IdempotencyKeyExpired => formatter.write_str(
+                "this Idempotency-Key was sent so long ago that its answer is no longer kept; nothing was done again",
             ),
             Self::Overloaded {
                 service,
@@ -117,6 +123,9 @@ impl Refusal {
             CallError::Unavailable(unavailability) => Self::ServiceUnavailable {
                 service: unavailability.service,
             },
+            // Keys of calls are made from that of the request.
+            CallError::KeyReused(_) => Self::IdempotencyKeyReused,
+            CallError::KeyExpired(_) => Self::IdempotencyKeyExpired,
             // Neither names a service; both are about the one that this component calls.
             CallError::Cancelled | CallError::Redirected(_) => Self::ServiceUnavailable {
                 service: callee.to_owned(),
@@ -147,6 +156,7 @@ impl From<Refusal> for Reply {
             | Refusal::InvalidRequest(_)
             | Refusal::UnknownOrder
             | Refusal::IdempotencyKeyReused
+            | Refusal::IdempotencyKeyExpired
             | Refusal::ServiceUnavailable { .. }
             | Refusal::DeadlineExceeded { .. } => reply,
         }

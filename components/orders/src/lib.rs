@@ -1,7 +1,7 @@
 //! Keeps what was decided about each order, and which order each Idempotency-Key stands for.
 //!
 //! Called by the orchestrator before it answers, and by the frontend, through `bookshop:shop/orders`. Everything is in the host's storage,
-//! in bounded room. Does not decide anything itself.
+//! in bounded room. Approved orders go on to `bookshop:shop/order-queue` through the host's outbox. Does not decide anything itself.
 
 #[allow(
     unsafe_code,
@@ -11,16 +11,23 @@
 mod bindings;
 mod book;
 mod form;
-mod keys;
+mod handover;
 mod ledger;
 
 use bindings::bookshop::platform::context;
-use bindings::exports::bookshop::shop::orders::{Claimed, DecidedOrder, Guest, OrderRecord};
+use bindings::exports::bookshop::platform::outbox_handler;
+use bindings::exports::bookshop::shop::orders::{Claimed, DecidedOrder, Guest, OrderRecord, Page};
 use bindings::wasi::logging::logging::{Level, log};
-use book::{Book, FINGERPRINT_BYTES_MAX, KEY_BYTES_MAX, ORDER_ID_BYTES_MAX};
-use checkout::bindings::bookshop::platform::call_error::{CallError, Failure};
+use book::{Book, FINGERPRINT_BYTES_MAX, KEY_BYTES_MAX, ORDER_ID_BYTES_MAX, PAGE_MAX};
+use checkout::bindings::bookshop::platform::call_error::CallError;
 use checkout::bindings::bookshop::shop::types::Decision;
+use checkout::refusal;
+use handover::{HostOutbox, NotQueued};
 use keys::Storage;
+use keys::bytes::Unreadable;
+
+/// The service's name, as errors have it.
+const SERVICE: &str = env!("CARGO_PKG_NAME");
 
 /// The component.
 pub struct Orders;
@@ -28,12 +35,23 @@ pub struct Orders;
 impl Guest for Orders {
     async fn record_decision(order: DecidedOrder) -> Result<Option<Decision>, CallError> {
         check_length("order-id", &order.decision.order_id, ORDER_ID_BYTES_MAX)?;
-        Ok(open_to_write().record(order))
+        let book = open();
+        let earlier = book.record(&order).map_err(unreadable)?;
+        if earlier.is_none() {
+            let not_queued = handover::send(&book, &HostOutbox, &order).map_err(unreadable)?;
+            report(&order.decision.order_id, not_queued);
+        }
+        Ok(earlier)
     }
 
     async fn get(order_id: String) -> Result<Option<OrderRecord>, CallError> {
         check_length("order-id", &order_id, ORDER_ID_BYTES_MAX)?;
-        Ok(open().get(&order_id))
+        open().get(&order_id).map_err(unreadable)
+    }
+
+    async fn list(before: Option<u64>, limit: u32) -> Result<Page, CallError> {
+        refusal::check_limit(SERVICE, limit, PAGE_MAX)?;
+        open().newest(before, limit).map_err(unreadable)
     }
 
     async fn claim(
@@ -44,7 +62,18 @@ impl Guest for Orders {
         check_length("key", &key, KEY_BYTES_MAX)?;
         check_length("fingerprint", &fingerprint, FINGERPRINT_BYTES_MAX)?;
         check_length("order-id", &order_id, ORDER_ID_BYTES_MAX)?;
-        Ok(open_to_write().claim(&key, &fingerprint, &order_id))
+        let claimed = open().claim(&key, &fingerprint, &order_id);
+        claimed.map_err(unreadable)
+    }
+}
+
+impl outbox_handler::Guest for Orders {
+    /// Traps where the order cannot be read, so that the host calls it again once a version runs that can.
+    fn on_reply(tag: String, reply: Result<String, CallError>) {
+        match handover::on_reply(&open(), &tag, reply) {
+            Ok(not_queued) => report(&tag, not_queued),
+            Err(error) => panic!("order {tag}: {}", checkout::InWords(&unreadable(error))),
+        }
     }
 }
 
@@ -52,40 +81,21 @@ fn open() -> Book<'static, Storage> {
     Book::open(&Storage, context::now_ms())
 }
 
-/// Whoever writes first tells the operator how long it will last.
-fn open_to_write() -> Book<'static, Storage> {
-    let book = open();
-    if book.is_new() {
+/// Tells the operator that an approved order is not where it should be.
+fn report(order_id: &str, not_queued: Option<NotQueued>) {
+    if let Some(NotQueued(reason)) = not_queued {
         log(
-            Level::Warn,
+            Level::Error,
             "orders",
-            "orders and Idempotency-Keys are in the memory of this host: they do not survive its restart",
+            &format!("order {order_id}: {reason}"),
         );
     }
-    book
 }
 
 fn check_length(argument: &str, text: &str, bytes_max: usize) -> Result<(), CallError> {
-    if (1..=bytes_max).contains(&text.len()) {
-        return Ok(());
-    }
-    Err(CallError::Incompatible(Failure {
-        service: env!("CARGO_PKG_NAME").into(),
-        message: format!(
-            "{argument} has {} bytes, it must have 1 to {bytes_max}",
-            text.len()
-        ),
-    }))
+    refusal::check_length(SERVICE, argument, text, bytes_max)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_have_bounds() {
-        let check = |text: &str| check_length("key", text, 3).is_ok();
-        assert!(check("a") && check("abc"));
-        assert!(!check("") && !check("abcd"));
-    }
+fn unreadable(_: Unreadable) -> CallError {
+    refusal::unreadable(SERVICE)
 }

@@ -1,6 +1,7 @@
 //! `GET /v1/status`: hosts and services of the cluster, added up over all hosts that answer.
 
 use crate::admin::{Admin, client};
+use crate::daemon::{Condition, Phase};
 use crate::os::process;
 use crate::parent::HostStatus;
 use crate::services::{Slot, State};
@@ -47,11 +48,26 @@ pub struct ServicePart {
     state: String,
     reason: Option<String>,
     version: Option<VersionPart>,
+    /// How its daemon is, if it is one.
+    daemon: Option<DaemonPart>,
     /// Calls under way.
     running: u32,
     /// Calls waiting for their turn.
     waiting: u32,
     figures: FiguresSnapshot,
+}
+
+/// A daemon as shown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DaemonPart {
+    /// `starting`, `running`, `waiting` (it failed and runs again), `finished`, `stopping`, or `stopped`.
+    state: String,
+    /// Seconds for which it has been so.
+    since_s: Option<u64>,
+    /// How often it was started again after a failure, since its service was started.
+    restarts: u64,
+    /// The last failure since then.
+    last_error: Option<String>,
 }
 
 /// A version as shown.
@@ -64,7 +80,8 @@ pub struct VersionPart {
 /// This host's own part.
 #[must_use]
 pub fn own(admin: &Admin) -> HostPart {
-    let uptime = admin.os.clock.monotonic().saturating_sub(admin.started);
+    let now = admin.os.clock.monotonic();
+    let uptime = now.saturating_sub(admin.started);
     HostPart {
         host: HostStatus {
             name: admin.host.to_string(),
@@ -72,7 +89,11 @@ pub fn own(admin: &Admin) -> HostPart {
             pid: Some(process::id()),
             uptime_s: Some(uptime.as_secs()),
         },
-        services: admin.services.iter().map(service).collect(),
+        services: admin
+            .services
+            .iter()
+            .map(|slot| service(slot, now))
+            .collect(),
         links: admin
             .peers
             .indexes()
@@ -106,8 +127,25 @@ fn link(admin: &Admin, index: usize) -> LinkPart {
     }
 }
 
-fn service(slot: &Slot) -> ServicePart {
+fn daemon(condition: Condition, now: Duration) -> DaemonPart {
+    let since = match condition.phase {
+        Phase::Running { since }
+        | Phase::Waiting { since }
+        | Phase::Finished { since }
+        | Phase::Stopping { since } => Some(since),
+        Phase::Absent | Phase::Starting | Phase::Stopped => None,
+    };
+    DaemonPart {
+        state: condition.phase.name().into(),
+        since_s: since.map(|since| now.saturating_sub(since).as_secs()),
+        restarts: condition.restarts,
+        last_error: condition.last_error,
+    }
+}
+
+fn service(slot: &Slot, now: Duration) -> ServicePart {
     let state = slot.state();
+    let condition = slot.daemon.condition();
     let (kind, version) = match &*state {
         State::Running(version) => (
             version.kind(),
@@ -121,7 +159,9 @@ fn service(slot: &Slot) -> ServicePart {
         | State::Stopped
         | State::Failed { .. }
         | State::Stopping => (
-            if slot.service.config.http.is_some() {
+            if condition.is_some() {
+                "daemon"
+            } else if slot.service.config.http.is_some() {
                 "http"
             } else {
                 "service"
@@ -143,6 +183,7 @@ fn service(slot: &Slot) -> ServicePart {
         state: state.name().into(),
         reason,
         version,
+        daemon: condition.map(|condition| daemon(condition, now)),
         running: slot.admission.running(),
         waiting: slot.admission.waiting(),
         figures: slot.service.figures.snapshot(),
@@ -269,6 +310,18 @@ fn merged(name: &str, parts: &[(&str, &ServicePart)]) -> serde_json::Value {
         .filter(|(_, part)| part.state == "running")
         .map(|(host, _)| *host)
         .collect();
+    let daemons: Vec<serde_json::Value> = parts
+        .iter()
+        .filter_map(|(host, part)| {
+            let DaemonPart {
+                state,
+                since_s,
+                restarts,
+                last_error,
+            } = part.daemon.as_ref()?;
+            Some(json!({ "host": host, "state": state, "since_s": since_s, "restarts": restarts, "last_error": last_error }))
+        })
+        .collect();
     let microseconds = |percent| {
         figures
             .latency
@@ -282,6 +335,7 @@ fn merged(name: &str, parts: &[(&str, &ServicePart)]) -> serde_json::Value {
         "reason": parts.iter().find_map(|(_, part)| part.reason.as_ref()),
         "version": best.and_then(|part| part.version.as_ref()),
         "hosts": running,
+        "daemons": daemons,
         "calls": figures.calls,
         "errors": figures.errors,
         "p50_us": microseconds(50.0),

@@ -2,8 +2,8 @@
 
 use super::error::ApiError;
 use crate::call_error::CallError;
-use crate::services::{FunctionType, Services, Slot};
-use crate::{interface, router};
+use crate::interface;
+use crate::services::{FunctionType, Services, Slot, not_running};
 use std::sync::Arc;
 
 /// A function that can be called.
@@ -43,7 +43,7 @@ pub fn find<'a>(
 
 fn of_service<'a>(slot: &'a Slot, function: &str) -> Result<Found<'a>, ApiError> {
     let service = &slot.service.name;
-    let types = slot.types().ok_or_else(|| router::not_running(slot))?;
+    let types = slot.types().ok_or_else(|| not_running(slot))?;
     let named = |known: &&Arc<FunctionType>| known.name.function == function;
     let found: Vec<_> = types.iter().filter(named).collect();
     match found.as_slice() {
@@ -101,7 +101,7 @@ fn of_interface<'a>(
             several(&candidates, target, function)
         });
     };
-    let types = slot.types().ok_or_else(|| router::not_running(slot))?;
+    let types = slot.types().ok_or_else(|| not_running(slot))?;
     let of_interface = || {
         types
             .iter()

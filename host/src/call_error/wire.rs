@@ -40,6 +40,8 @@ pub fn status(error: &CallError) -> StatusCode {
         | CallError::Unavailable { .. }
         | CallError::Redirected { .. } => StatusCode::SERVICE_UNAVAILABLE,
         CallError::HopLimit { .. } => StatusCode::LOOP_DETECTED,
+        // The request is right in itself; what the service remembers of its key is in the way.
+        CallError::KeyReused { .. } | CallError::KeyExpired { .. } => StatusCode::CONFLICT,
     }
 }
 
@@ -63,7 +65,9 @@ pub fn to_json(error: &CallError) -> Value {
         | CallError::Incompatible { service, message }
         | CallError::DeadlineExceeded { service, message }
         | CallError::Trapped { service, message }
-        | CallError::HopLimit { service, message } => {
+        | CallError::HopLimit { service, message }
+        | CallError::KeyReused { service, message }
+        | CallError::KeyExpired { service, message } => {
             json!({ "code": code, "service": service, "message": message })
         }
         CallError::Overloaded {
@@ -147,6 +151,14 @@ pub fn from_json(json: &Value) -> Result<CallError, WireError> {
             service: service()?,
             message: message()?,
         },
+        "key-reused" => CallError::KeyReused {
+            service: service()?,
+            message: message()?,
+        },
+        "key-expired" => CallError::KeyExpired {
+            service: service()?,
+            message: message()?,
+        },
         unknown => return Err(WireError::Code(unknown.to_owned())),
     })
 }
@@ -204,6 +216,18 @@ mod tests {
             &CallError::HopLimit { service, message },
             508,
             r#"{"code": "hop-limit", "service": "orders", "message": "why"}"#,
+        );
+        let (service, message) = parts();
+        check(
+            &CallError::KeyReused { service, message },
+            409,
+            r#"{"code": "key-reused", "service": "orders", "message": "why"}"#,
+        );
+        let (service, message) = parts();
+        check(
+            &CallError::KeyExpired { service, message },
+            409,
+            r#"{"code": "key-expired", "service": "orders", "message": "why"}"#,
         );
         check(
             &CallError::Overloaded {

@@ -96,7 +96,9 @@ impl From<ClientError> for Failure {
             | ClientError::Protocol { .. } => UNREACHABLE,
             ClientError::Rejected { .. }
             | ClientError::Arguments(_)
-            | ClientError::Refused(CallError::Incompatible { .. }) => USAGE,
+            | ClientError::Refused(CallError::Incompatible { .. } | CallError::KeyReused { .. }) => {
+                USAGE
+            }
             ClientError::Refused(_) => OPERATION,
         };
         Self {

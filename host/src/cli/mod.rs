@@ -28,6 +28,7 @@ mod output;
 mod progress;
 mod run;
 mod status;
+mod storage;
 mod table;
 mod wit;
 
@@ -102,6 +103,9 @@ enum Command {
     /// Make and replace the certificates with which hosts know each other
     #[command(subcommand)]
     Certs(certs::Command),
+    /// Look at what hosts that do not run keep on their disks
+    #[command(subcommand)]
+    Storage(storage::Command),
     /// Work on WIT packages
     #[command(subcommand)]
     Wit(wit::Command),
@@ -158,6 +162,7 @@ impl Cli {
             Command::StartHost(host) => host.start(os).await,
             Command::Chaos(command) => chaos::run(&command, os).await,
             Command::Certs(command) => certs::run(command, os).await,
+            Command::Storage(command) => storage::run(&command, os),
             Command::Wit(command) => wit::run(&command, os),
             Command::ConfigKeys(arguments) => config_keys::run(&arguments),
             Command::CompileComponent(arguments) => compile::run(&arguments, os),

@@ -52,10 +52,22 @@ struct Service {
     reason: Option<String>,
     version: Option<Version>,
     hosts: Vec<String>,
+    #[serde(default)]
+    daemons: Vec<Daemon>,
     calls: u64,
     errors: u64,
     p50_us: Option<u64>,
     p99_us: Option<u64>,
+}
+
+/// A daemon on one host.
+#[derive(Debug, Deserialize)]
+struct Daemon {
+    host: String,
+    state: String,
+    since_s: Option<u64>,
+    restarts: u64,
+    last_error: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,6 +94,10 @@ fn text(status: &Status, style: Style) -> String {
     lines.extend(hosts(&status.hosts).lines(style));
     lines.push(String::new());
     lines.extend(services(&status.services).lines(style));
+    if status.services.iter().any(|it| !it.daemons.is_empty()) {
+        lines.push(String::new());
+        lines.extend(daemons(&status.services).lines(style));
+    }
     let reasons = status
         .services
         .iter()
@@ -132,7 +148,7 @@ fn or_nothing<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> Cell {
 
 fn state(state: &str) -> Cell {
     let paint = match state {
-        "running" => Paint::Good,
+        "running" | "finished" => Paint::Good,
         "failed" | "restarting" | "unknown" => Paint::Bad,
         _ => Paint::Warn,
     };
@@ -189,6 +205,35 @@ fn services(services: &[Service]) -> Table {
     table
 }
 
+fn daemons(services: &[Service]) -> Table {
+    let mut table = Table::new(&[
+        "DAEMON",
+        "HOST",
+        "STATE",
+        ">SINCE",
+        ">RESTARTS",
+        "LAST FAILURE",
+    ]);
+    for service in services {
+        for daemon in &service.daemons {
+            let restarts = if daemon.restarts > 0 {
+                Paint::Warn
+            } else {
+                Paint::Plain
+            };
+            table.row([
+                service.name.as_str().into(),
+                daemon.host.as_str().into(),
+                state(&daemon.state),
+                or_nothing(daemon.since_s, output::uptime),
+                Cell::new(restarts, daemon.restarts.to_string()),
+                or_nothing(daemon.last_error.as_deref(), ToOwned::to_owned),
+            ]);
+        }
+    }
+    table
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +253,11 @@ mod tests {
                   "hosts": ["alpha", "beta"], "calls": 1234, "errors": 5, "p50_us": 850, "p99_us": 12_345 },
                 { "name": "payment", "kind": "service", "state": "failed", "reason": "payment imports a:b/c, which no service exports", "version": null,
                   "hosts": [], "calls": 0, "errors": 0, "p50_us": null, "p99_us": null },
+                { "name": "executor", "kind": "daemon", "state": "running", "reason": null, "version": { "digest": "ffee22334455", "ordinal": 1 },
+                  "hosts": ["alpha", "beta"], "calls": 0, "errors": 0, "p50_us": null, "p99_us": null, "daemons": [
+                    { "host": "alpha", "state": "running", "since_s": 61, "restarts": 0, "last_error": null },
+                    { "host": "beta", "state": "waiting", "since_s": 2, "restarts": 7, "last_error": "executor: trapped: unreachable" },
+                  ] },
             ],
             "links": [
                 { "from": "alpha", "to": "beta", "state": "down", "reason": "is shutting down", "since_s": 12, "round_trip_us": null, "skew_ms": null },
@@ -227,6 +277,11 @@ mod tests {
             SERVICE   KIND     STATE    VERSION         HOSTS        CALLS  ERRORS     P50       P99
             frontend  http     running  2 001122334455  alpha, beta   1234       5  850 us  12.35 ms
             payment   service  failed   -               -                0       0       -         -
+            executor  daemon   running  1 ffee22334455  alpha, beta      0       0       -         -
+
+            DAEMON    HOST   STATE        SINCE  RESTARTS  LAST FAILURE
+            executor  alpha  running  1 min 1 s         0  -
+            executor  beta   waiting        2 s         7  executor: trapped: unreachable
 
             payment: payment imports a:b/c, which no service exports
 

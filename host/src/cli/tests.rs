@@ -75,6 +75,8 @@ fn what_a_person_types_is_understood() {
         "bookshop-host certs retire config/cluster.toml",
         "bookshop-host certs revoke config/cluster.toml beta",
         "bookshop-host certs show config/cluster.toml --json",
+        "bookshop-host storage check config/cluster.toml --host beta --data d --json",
+        "bookshop-host storage dump config/cluster.toml --host beta --service order-queue --entries --limit 5 --json",
         "bookshop-host config-keys limits",
         "bookshop-host compile-component a.wasm 00 a.cwasm",
     ] {
@@ -117,6 +119,10 @@ fn mistakes_are_usage_errors() {
     refused(
         "bookshop-host certs issue c.toml alpha --days 0",
         expect!["error: invalid value '0' for '--days <DAYS>': 0 is not in 1..=3650"],
+    );
+    refused(
+        "bookshop-host storage dump c.toml",
+        expect!["error: the following required arguments were not provided:"],
     );
     refused(
         "bookshop-host status --admin alpha",

@@ -29,6 +29,12 @@ impl TypeHash {
         bytes.copy_from_slice(&digest[..BYTES]);
         Self(bytes)
     }
+
+    /// The hash itself, for keeping.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; BYTES] {
+        self.0
+    }
 }
 
 impl fmt::Display for TypeHash {

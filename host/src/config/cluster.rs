@@ -27,6 +27,10 @@ pub struct Cluster {
     pub probe_timeout: Duration,
     /// Threads on which a host serves requests, at most 1024; 0, the default, is one for each processor core.
     pub workers: u32,
+    /// Longest time until what was committed is folded into the state store: 1 s to 1 h, 1 min unless set.
+    pub checkpoint_interval: Duration,
+    /// Bytes the log may grow by until that is done earlier: 1 MiB to 16 GiB, 64 MiB unless set.
+    pub checkpoint_log_bytes: u64,
 }
 
 impl Cluster {
@@ -40,6 +44,8 @@ impl Cluster {
         let probe_interval = section.duration("probe-interval");
         let probe_timeout = section.duration("probe-timeout");
         let workers = section.count("workers");
+        let checkpoint_interval = section.duration("checkpoint-interval");
+        let checkpoint_log_bytes = section.size("checkpoint-log");
         section.finish();
         Some(Self {
             name: name?.value,
@@ -50,6 +56,8 @@ impl Cluster {
             probe_interval,
             probe_timeout,
             workers,
+            checkpoint_interval,
+            checkpoint_log_bytes,
         })
     }
 

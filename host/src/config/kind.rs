@@ -42,6 +42,8 @@ pub enum Kind {
     Storage,
     /// A list of capabilities.
     Grants,
+    /// A list of functions that only read.
+    Queries,
 }
 
 impl Kind {
@@ -68,6 +70,7 @@ impl Kind {
             Self::Grants => {
                 "list of \"http:HOST:PORT\", \"tcp:HOST:PORT\", \"listen:IP:PORT\", \"env:NAME\""
             }
+            Self::Queries => "list of \"INTERFACE\", \"INTERFACE.FUNCTION\"",
         }
     }
 
@@ -78,7 +81,9 @@ impl Kind {
             Self::Table | Self::Tables | Self::Texts | Self::Count | Self::Boolean => {
                 value.to_owned()
             }
-            Self::Hosts | Self::Grants if value.starts_with('[') => value.to_owned(),
+            Self::Hosts | Self::Grants | Self::Queries if value.starts_with('[') => {
+                value.to_owned()
+            }
             Self::Text
             | Self::Name
             | Self::Interface
@@ -90,7 +95,8 @@ impl Kind {
             | Self::Hosts
             | Self::Instance
             | Self::Storage
-            | Self::Grants => format!("{value:?}"),
+            | Self::Grants
+            | Self::Queries => format!("{value:?}"),
         }
     }
 
@@ -163,6 +169,11 @@ impl Kind {
                 "a grant",
                 "\"http:HOST:PORT\", \"tcp:HOST:PORT\", \"listen:IP:PORT\" or \"env:NAME\"",
                 "http:api.example.org:443",
+            ),
+            Self::Queries => (
+                "an interface or a function of one",
+                "namespace:package/interface or namespace:package/interface.function in kebab-case, with or without @version",
+                "bookshop:shop/order-queue.depth",
             ),
         }
     }

@@ -87,7 +87,7 @@ fn check_kebab(text: &str) -> Result<(), InvalidValue> {
     Err(Kind::Name.invalid(text, is_kebab(&kebab).then_some(kebab.as_str())))
 }
 
-fn is_kebab(text: &str) -> bool {
+pub(super) fn is_kebab(text: &str) -> bool {
     let word = |word: &str| {
         !word.is_empty()
             && word

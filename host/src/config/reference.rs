@@ -185,6 +185,20 @@ const KEYS: &[KeyDoc] = &[
         "Threads on which a host serves requests; 0 is one for each processor core.",
     )
     .within("0", "1024"),
+    KeyDoc::default(
+        "cluster.checkpoint-interval",
+        Kind::Duration,
+        "60s",
+        "How often a host folds what replicated services wrote from its log into its state store. Rarer is less work, but a longer start after a crash.",
+    )
+    .within("1s", "1h"),
+    KeyDoc::default(
+        "cluster.checkpoint-log",
+        Kind::Size,
+        "64MiB",
+        "How much the log may grow until the same is done earlier.",
+    )
+    .within("1MiB", "16GiB"),
     KeyDoc::required("host", Kind::Tables, "[[host]]", "One process of the cluster."),
     KeyDoc::required("host.name", Kind::Name, "alpha", "Name of the host, unique in the file."),
     KeyDoc::required(
@@ -238,6 +252,36 @@ const KEYS: &[KeyDoc] = &[
         Kind::Storage,
         "Whether the service may keep state in storage; volatile state is in the memory of each host and ends with it.",
     ),
+    KeyDoc::optional(
+        "service.NAME.replicated",
+        Kind::Table,
+        "The service keeps state in storage, timers and outbox that outlives its host: a call is answered once what it wrote is safe on disk. Not together with storage, http or grants.",
+    ),
+    KeyDoc::required(
+        "service.NAME.replicated.replicas",
+        Kind::Count,
+        "1",
+        "Hosts that keep the state. This version runs one replica, so hosts has to name one host.",
+    ),
+    KeyDoc::optional(
+        "service.NAME.replicated.queries",
+        Kind::Queries,
+        "Functions that only read: they run beside each other on the state as it was when they began, and may not write. All others run one after another.",
+    ),
+    KeyDoc::default(
+        "service.NAME.replicated.session-age",
+        Kind::Duration,
+        "24h",
+        "How long the answer to an idempotency key is kept and given again; a call with an older one gets key-expired.",
+    )
+    .within("1s", "720h"),
+    KeyDoc::default(
+        "service.NAME.replicated.sessions",
+        Kind::Size,
+        "16MiB",
+        "What kept answers may take; the oldest go when there are more.",
+    )
+    .within("64KiB", "4GiB"),
     KeyDoc::optional("service.NAME.http", Kind::Table, "The service answers HTTP requests."),
     KeyDoc::default(
         "service.NAME.http.path",
@@ -286,7 +330,7 @@ const KEYS: &[KeyDoc] = &[
         "service.NAME.limits.storage",
         Kind::Size,
         "64MiB",
-        "What the service keeps in storage; a call that would exceed it fails. Only with storage.",
+        "What the service keeps in storage; a call that would exceed it fails. Only with storage or replicated.",
     )
     .within("4KiB", "64GiB"),
     KeyDoc::default(

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::error::{At, InvalidValue};
+use super::error::{At, InvalidValue, Place};
 use super::grant::Grant;
 use super::kind::Kind;
 use super::limits::Limits;
 use super::name::{HostName, InterfaceName, ServiceName};
 use super::path;
+use super::replicated::{RawReplicated, Replicated};
 use super::section::Section;
 
 /// Where cargo puts components below its target folder: by target, then by profile.
@@ -29,8 +30,10 @@ pub struct ServiceConfig {
     pub hosts: Vec<HostName>,
     /// How long an instance lives.
     pub instance: InstanceMode,
-    /// How long its state lives; none if it keeps none.
+    /// How long its state lives; none if it keeps none, or is replicated.
     pub storage: Option<StorageMode>,
+    /// How it keeps state that outlives its host; none if it keeps none. Then it has neither `storage` nor `http` nor `grants`.
+    pub replicated: Option<Replicated>,
     /// Which requests it answers; none if it answers no HTTP.
     pub http: Option<Http>,
     /// What it may use.
@@ -116,8 +119,11 @@ pub(super) struct RawService {
     pub wasm: Option<At<String>>,
     pub build: Option<At<String>>,
     pub hosts: RawHosts,
+    /// Where `hosts` stands, if the file has it.
+    pub hosts_place: Option<Place>,
     pub instance: InstanceMode,
     pub storage: Option<StorageMode>,
+    pub replicated: Option<RawReplicated>,
     pub http: Option<At<String>>,
     pub limits: Limits,
     pub config: BTreeMap<String, String>,
@@ -132,8 +138,12 @@ impl RawService {
             wasm: section.text("wasm", path::file),
             build: section.optional_child("build").and_then(read_build),
             hosts: read_hosts(&section),
+            hosts_place: section.place_if_present("hosts"),
             instance: read_instance(&section),
             storage: section.text("storage", read_storage).map(|at| at.value),
+            replicated: section
+                .optional_child("replicated")
+                .map(RawReplicated::read),
             http: section.optional_child("http").map(read_http),
             limits: Limits::read(section.child("limits")),
             config: section.texts("config").into_iter().collect(),
@@ -157,6 +167,9 @@ impl RawService {
             );
             section.problem(&wasm.place, message);
         }
+        if service.replicated.is_some() {
+            refuse_beside_replicated(&section, !service.grants.is_empty());
+        }
         section.finish();
         service
     }
@@ -175,6 +188,10 @@ impl RawService {
             build: self.build.map(|cargo| Build { cargo: cargo.value }),
             instance: self.instance,
             storage: self.storage,
+            replicated: match self.replicated {
+                Some(replicated) => Some(replicated.complete()?),
+                None => None,
+            },
             http: self.http.map(|http| Http { path: http.value }),
             limits: self.limits,
             config: self.config,
@@ -246,6 +263,29 @@ fn read_storage(text: &str) -> Result<StorageMode, InvalidValue> {
     match text {
         "volatile" => Ok(StorageMode::Volatile),
         other => Err(Kind::Storage.invalid(other, None)),
+    }
+}
+
+/// What a replicated service cannot have: each is a way to the outside that a command could take before it is known to last.
+fn refuse_beside_replicated(section: &Section<'_>, has_grants: bool) {
+    let refuse = |key: &str, message: &str| {
+        if let Some(place) = section.place_if_present(key) {
+            section.problem(&place, message);
+        }
+    };
+    refuse(
+        "storage",
+        "a replicated service keeps its state on disk, so it cannot be volatile; remove this key, or replicated",
+    );
+    refuse(
+        "http",
+        "a replicated service answers no HTTP, since an answer could leave before what it rests on is safe on disk; remove this key, and let another service answer that calls this one",
+    );
+    if has_grants {
+        refuse(
+            "grants",
+            "a replicated service reaches nothing outside, since what it did there could not be taken back with the call; remove this key, and tell other services by bookshop:platform/outbox",
+        );
     }
 }
 

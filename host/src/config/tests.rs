@@ -8,6 +8,7 @@ use expect_test::{Expect, expect};
 use super::*;
 
 mod mistakes;
+mod replicated;
 
 /// A cluster with one host; tests append what they are about.
 const BASE: &str = r#"[cluster]
@@ -132,6 +133,7 @@ fn every_key_is_read() {
             storage: Some(
                 Volatile,
             ),
+            replicated: None,
             http: Some(
                 Http {
                     path: "/fraud",
@@ -206,7 +208,7 @@ fn hosts_are_found_by_name() {
 #[test]
 fn no_damaged_file_is_a_panic() {
     let text = format!(
-        "{BASE}[service.größe]\nwasm = \"a.wasm\"\nhosts = [\"alpha\"]\nhttp = {{ path = \"/\" }}\nlimits = {{ memory = \"1MiB\", queue = 0x1 }}\nlinks = {{ \"a:b/c\" = {{ to = \"größe\" }} }}\n"
+        "{BASE}[service.größe]\nwasm = \"a.wasm\"\nhosts = [\"alpha\"]\nhttp = {{ path = \"/\" }}\nlimits = {{ memory = \"1MiB\", queue = 0x1 }}\nlinks = {{ \"a:b/c\" = {{ to = \"größe\" }} }}\n[service.b]\nwasm = \"b.wasm\"\nreplicated = {{ replicas = 1, queries = [\"a:b/c@0.1.0.d\"] }}\n"
     );
     for (position, character) in text.char_indices() {
         let (before, after) = (&text[..position], &text[position + character.len_utf8()..]);
@@ -232,7 +234,7 @@ fn both_ends_of_every_range_are_accepted_and_what_is_beyond_is_not() {
         }
         let (below, above) = match doc.kind {
             Kind::Size => ("1B", "257GiB"),
-            Kind::Duration => ("999us", "61min"),
+            Kind::Duration => ("999us", "721h"),
             _ => ("-1", "99999999999999999999999999"),
         };
         for beyond in [below, above] {
@@ -273,6 +275,18 @@ fn with(doc: &KeyDoc, value: &str) -> String {
         "instance = \"pooled\"\n"
     };
     let base = BASE.replace("[[host]]", &format!("{}[[host]]", line("cluster")));
+    if doc.key.starts_with("service.NAME.replicated.") {
+        // Not in the service below, which has what a replicated one may not have.
+        let replicas = if doc.name() == "replicas" {
+            ""
+        } else {
+            "replicas = 1\n"
+        };
+        return format!(
+            "{base}[service.echo]\nwasm = \"echo.wasm\"\n[service.echo.replicated]\n{replicas}{}",
+            line("service.NAME.replicated")
+        );
+    }
     format!(
         "{base}[service.echo]\nwasm = \"echo.wasm\"\n{pooled}{}[service.echo.http]\n{}[service.echo.limits]\n{}[chaos]\n{}",
         line("service.NAME"),

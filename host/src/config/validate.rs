@@ -15,6 +15,7 @@ pub(super) fn check(hosts: &[RawHost], services: &[RawService], report: &Report<
     addresses_do_not_meet(hosts, report);
     for service in services {
         service_hosts_exist(service, hosts, report);
+        one_replica_has_one_host(service, hosts, report);
         links_lead_somewhere(service, services, report);
     }
     prefixes_do_not_meet(services, hosts, report);
@@ -82,6 +83,30 @@ fn service_hosts_exist(service: &RawService, hosts: &[RawHost], report: &Report<
             );
         }
     }
+}
+
+/// With one replica, the state is on one host, and it must be clear on which: on another one it would be missing.
+fn one_replica_has_one_host(service: &RawService, hosts: &[RawHost], report: &Report<'_>) {
+    let Some(replicated) = &service.replicated else {
+        return;
+    };
+    let names = || {
+        hosts
+            .iter()
+            .filter_map(|host| Some(&host.name.as_ref()?.value))
+    };
+    let mut runs_there = names().filter(|name| runs_on(service, name));
+    let (Some(first), Some(_)) = (runs_there.next(), runs_there.next()) else {
+        return;
+    };
+    let (place, verb) = match &service.hosts_place {
+        Some(place) => (place, "write"),
+        None => (&replicated.place, "add"),
+    };
+    let message = format!(
+        "the state of one replica is on one host, and this service has several; {verb} hosts = [\"{first}\"]"
+    );
+    report.add(place, message);
 }
 
 fn links_lead_somewhere(service: &RawService, services: &[RawService], report: &Report<'_>) {

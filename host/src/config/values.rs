@@ -87,6 +87,27 @@ impl<'a> Section<'a> {
         )
     }
 
+    /// A whole number, read by `parse`; none if it was left out or is wrong. For numbers that a range does not describe.
+    pub fn number<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(i128) -> Result<T, InvalidValue>,
+    ) -> Option<At<T>> {
+        let (doc, _, value) = self.value(name)?;
+        let place = self.place_of(name, value.span());
+        let DeValue::Integer(number) = value.get_ref() else {
+            self.mistyped(doc.kind, &place, value);
+            return None;
+        };
+        match parse(integer(number)) {
+            Ok(value) => Some(At { value, place }),
+            Err(error) => {
+                self.report.add(&place, error.to_string());
+                None
+            }
+        }
+    }
+
     /// Yes or no; the default if left out.
     pub fn boolean(&self, name: &str) -> bool {
         let documented = || self.default(name) == "true";
@@ -206,7 +227,7 @@ impl<'a> Section<'a> {
                 (text.to_string(), format!("{text:?}"))
             }
             DeValue::Integer(number) if doc.kind == Kind::Count => {
-                (decimal(number), number.to_string())
+                (integer(number).to_string(), number.to_string())
             }
             _ => {
                 self.mistyped(doc.kind, &place, value);
@@ -240,8 +261,6 @@ impl<'a> Section<'a> {
 }
 
 /// A number of any base; one too large becomes the largest there is, which every range refuses.
-fn decimal(number: &DeInteger<'_>) -> String {
-    i128::from_str_radix(number.as_str(), number.radix())
-        .unwrap_or(i128::MAX)
-        .to_string()
+fn integer(number: &DeInteger<'_>) -> i128 {
+    i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(i128::MAX)
 }

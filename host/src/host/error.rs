@@ -1,6 +1,7 @@
 //! Why a host does not start.
 
 use crate::certificates::CertificateError;
+use crate::groups::RecoveryError;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,6 +60,9 @@ pub enum StartError {
     /// It has no certificate that its peers would accept.
     #[error(transparent)]
     Certificates(#[from] CertificateError),
+    /// What its services keep cannot be used.
+    #[error(transparent)]
+    State(#[from] RecoveryError),
     /// The engine does not run here.
     #[error("cannot start the engine: {0}")]
     Engine(String),

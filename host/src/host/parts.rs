@@ -3,6 +3,7 @@
 use crate::config::{Config, HostName, ServiceConfig, StorageMode};
 use crate::dispatch::ServiceId;
 use crate::engine::{self, Allocation, Room, Ticker};
+use crate::groups::GroupHandle;
 use crate::host::error::StartError;
 use crate::http::Route;
 use crate::os::Os;
@@ -11,6 +12,7 @@ use crate::service::Service;
 use crate::services::{Slot, State};
 use crate::storage::Storage;
 use crate::telemetry::{Figures, Log, ServiceLog};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wasmtime::Engine;
 
@@ -27,7 +29,8 @@ pub fn engine(config: &Config, host: &HostName, log: &Log) -> Result<(Engine, Ti
     };
     let room = Room {
         calls: placed()
-            .map(|service| service.limits.concurrency)
+            // One more than its calls, since it may be a daemon.
+            .map(|service| service.limits.concurrency + 1)
             .sum::<u32>()
             + SPARE_CALLS,
         // Also of services that run elsewhere: their code is mapped here for its types, and the engine maps nothing that could not run.
@@ -53,7 +56,13 @@ pub fn engine(config: &Config, host: &HostName, log: &Log) -> Result<(Engine, Ti
 }
 
 /// A slot for each service, in the order of the configuration.
-pub fn slots(config: &Config, host: &HostName, log: &Log, os: &Os) -> Vec<Slot> {
+pub fn slots(
+    config: &Config,
+    host: &HostName,
+    groups: &BTreeMap<String, GroupHandle>,
+    log: &Log,
+    os: &Os,
+) -> Vec<Slot> {
     let slot = |(index, service): (usize, &ServiceConfig)| {
         let name: Arc<str> = service.name.as_str().into();
         let state = if service.is_placed_on(host) {
@@ -61,7 +70,12 @@ pub fn slots(config: &Config, host: &HostName, log: &Log, os: &Os) -> Vec<Slot> 
         } else {
             State::Elsewhere
         };
+        // The state of a service that was moved to another host stays here, but nobody is to see it.
+        let group = groups
+            .get(service.name.as_str())
+            .filter(|_| service.replicated.is_some() && service.is_placed_on(host));
         let service = Service {
+            published: group.map(|group| group.published().clone()),
             id: ServiceId(
                 u32::try_from(index).expect("a configuration has fewer than 2^32 services"),
             ),
@@ -79,7 +93,7 @@ pub fn slots(config: &Config, host: &HostName, log: &Log, os: &Os) -> Vec<Slot> 
             }),
             os: os.clone(),
         };
-        Slot::new(Arc::new(service), state)
+        Slot::new(Arc::new(service), state, group.cloned())
     };
     config.services.iter().enumerate().map(slot).collect()
 }

@@ -1,6 +1,6 @@
 //! `bookshop:platform/context`: what a component may know about the call it is in.
 
-use crate::imports::CallState;
+use crate::imports::{CallState, Kept};
 use wasmtime::component::{HasSelf, Linker};
 
 mod generated {
@@ -19,7 +19,17 @@ use generated::bookshop::platform::context;
 
 impl context::Host for CallState {
     fn now_ms(&mut self) -> u64 {
-        milliseconds(self.service.os.clock.wall())
+        match (&self.kept, self.service.config.replicated.is_some()) {
+            (Kept::Replicated(work), _) => work.time_ms(),
+            // A query that has not read anything yet; it begins now, so that it has one time throughout.
+            (Kept::Untouched | Kept::Volatile(_), true) => match self.work() {
+                Ok(work) => work.time_ms(),
+                Err(_no_state) => milliseconds(self.service.os.clock.wall()),
+            },
+            (Kept::Untouched | Kept::Volatile(_), false) => {
+                milliseconds(self.service.os.clock.wall())
+            }
+        }
     }
 
     fn call_id(&mut self) -> String {
@@ -31,6 +41,9 @@ impl context::Host for CallState {
     }
 
     fn deadline_ms(&mut self) -> Option<u64> {
+        if self.lifecycle.is_some() {
+            return None;
+        }
         let left = self
             .envelope
             .deadline

@@ -1,6 +1,6 @@
 //! Which interfaces the host provides, and which of them need a grant.
 
-use crate::config::{Grant, StorageMode};
+use crate::config::{Grant, ServiceConfig};
 use crate::interface::without_version;
 
 /// What a component must be granted to import an interface of the host.
@@ -10,8 +10,10 @@ pub enum Requirement {
     Free,
     /// An `http:HOST:PORT` grant.
     Http,
-    /// State: a `storage` of its own.
+    /// State, of any life: `replicated` or `storage`.
     Storage,
+    /// State that outlives the host: `replicated`.
+    Replicated,
     /// The host has no such interface.
     Unknown,
 }
@@ -25,15 +27,23 @@ const FREE_PACKAGES: [&str; 6] = [
     "wasi:filesystem",
     "wasi:sockets",
 ];
-const FREE_INTERFACES: [&str; 6] = [
+const FREE_INTERFACES: [&str; 8] = [
     "wasi:http/types",
     "wasi:config/store",
     "wasi:logging/logging",
     "bookshop:platform/context",
     "bookshop:platform/call-error",
     "bookshop:platform/scratch",
+    "bookshop:platform/changes",
+    "bookshop:platform/lifecycle",
 ];
-const STORAGE: &str = "bookshop:platform/storage";
+const STORAGE_INTERFACES: [&str; 4] = [
+    "bookshop:platform/storage",
+    "wasi:keyvalue/store",
+    "wasi:keyvalue/atomics",
+    "wasi:keyvalue/batch",
+];
+const REPLICATED_INTERFACES: [&str; 2] = ["bookshop:platform/timers", "bookshop:platform/outbox"];
 const OUTGOING_HTTP: &str = "wasi:http/outgoing-handler";
 
 /// What importing `interface` requires.
@@ -43,7 +53,8 @@ pub fn requirement(interface: &str) -> Requirement {
     let package = path.split_once('/').map_or(path, |(package, _)| package);
     match path {
         OUTGOING_HTTP => Requirement::Http,
-        STORAGE => Requirement::Storage,
+        _ if STORAGE_INTERFACES.contains(&path) => Requirement::Storage,
+        _ if REPLICATED_INTERFACES.contains(&path) => Requirement::Replicated,
         _ if FREE_INTERFACES.contains(&path) || FREE_PACKAGES.contains(&package) => {
             Requirement::Free
         }
@@ -51,23 +62,55 @@ pub fn requirement(interface: &str) -> Requirement {
     }
 }
 
+/// What the configuration gives a service, as far as imports depend on it. `default()` is a service that is given nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Given {
+    /// It may send HTTP requests.
+    pub is_granted_http: bool,
+    /// It has `storage`.
+    pub has_storage: bool,
+    /// It has `replicated`.
+    pub is_replicated: bool,
+    /// It has `http` or any `grants`, with neither of which it may be `replicated`.
+    pub reaches_outside: bool,
+}
+
+impl From<&ServiceConfig> for Given {
+    fn from(service: &ServiceConfig) -> Self {
+        let is_http = |grant: &Grant| matches!(grant, Grant::Http { .. });
+        Self {
+            is_granted_http: service.grants.iter().any(is_http),
+            has_storage: service.storage.is_some(),
+            is_replicated: service.replicated.is_some(),
+            reaches_outside: service.http.is_some() || !service.grants.is_empty(),
+        }
+    }
+}
+
+const HTTP_LINE: &str = r#"grants = ["http:HOST:PORT"]"#;
+const VOLATILE_LINE: &str = r#"storage = "volatile""#;
+/// Where the state is has to be said only where the file has several hosts, which is told here since the file is not.
+const REPLICATED_LINE: &str = "replicated = { replicas = 1 } # with several hosts also hosts = [\"HOST\"]: the state is on one";
+
 /// The line to add to a service's section so that it may import `interface`; `None` if it may already.
 #[must_use]
-pub fn missing_grant(
-    interface: &str,
-    grants: &[Grant],
-    storage: Option<StorageMode>,
-) -> Option<&'static str> {
+pub fn missing_grant(interface: &str, given: Given) -> Option<&'static str> {
     match requirement(interface) {
-        Requirement::Http
-            if !grants
-                .iter()
-                .any(|grant| matches!(grant, Grant::Http { .. })) =>
-        {
-            Some(r#"grants = ["http:HOST:PORT"]"#)
+        Requirement::Http if !given.is_granted_http => Some(HTTP_LINE),
+        Requirement::Storage if !given.has_storage && !given.is_replicated => {
+            Some(if given.reaches_outside {
+                // The other line would be refused beside what the service has.
+                VOLATILE_LINE
+            } else {
+                REPLICATED_LINE
+            })
         }
-        Requirement::Storage if storage.is_none() => Some(r#"storage = "volatile""#),
-        Requirement::Http | Requirement::Storage | Requirement::Free | Requirement::Unknown => None,
+        Requirement::Replicated if !given.is_replicated => Some(REPLICATED_LINE),
+        Requirement::Http
+        | Requirement::Storage
+        | Requirement::Replicated
+        | Requirement::Free
+        | Requirement::Unknown => None,
     }
 }
 
@@ -86,5 +129,69 @@ mod tests {
         check("wasi:http/types@0.2.6", Requirement::Free);
         check("wasi:http/outgoing-handler@0.2.6", Requirement::Http);
         check("wasi:nn/tensor@0.2.0", Requirement::Unknown);
+    }
+
+    #[test]
+    fn watching_is_free_and_keeping_needs_state() {
+        check("bookshop:platform/changes@0.1.0", Requirement::Free);
+        check("bookshop:platform/lifecycle@0.1.0", Requirement::Free);
+        check("bookshop:platform/storage@0.1.0", Requirement::Storage);
+        for keyvalue in ["store", "atomics", "batch"] {
+            check(
+                &format!("wasi:keyvalue/{keyvalue}@0.2.0-draft"),
+                Requirement::Storage,
+            );
+        }
+        check("wasi:keyvalue/watcher@0.2.0-draft", Requirement::Unknown);
+        check("bookshop:platform/timers@0.1.0", Requirement::Replicated);
+        check("bookshop:platform/outbox@0.1.0", Requirement::Replicated);
+    }
+
+    /// What the host calls, no component may: not even one whose author imports it.
+    #[test]
+    fn handlers_are_offered_to_nobody() {
+        check(
+            "bookshop:platform/timer-handler@0.1.0",
+            Requirement::Unknown,
+        );
+        check(
+            "bookshop:platform/outbox-handler@0.1.0",
+            Requirement::Unknown,
+        );
+    }
+
+    #[track_caller]
+    fn check_line(interface: &str, given: Given, expected: Option<&str>) {
+        assert_eq!(missing_grant(interface, given), expected);
+    }
+
+    #[test]
+    fn the_line_to_add_is_one_that_the_service_may_have() {
+        let nothing = Given::default();
+        let volatile = Given {
+            has_storage: true,
+            ..nothing
+        };
+        let replicated = Given {
+            is_replicated: true,
+            ..nothing
+        };
+        let outside = Given {
+            reaches_outside: true,
+            ..nothing
+        };
+        for storage in ["bookshop:platform/storage", "wasi:keyvalue/store"] {
+            check_line(storage, nothing, Some(REPLICATED_LINE));
+            check_line(storage, outside, Some(VOLATILE_LINE));
+            check_line(storage, volatile, None);
+            check_line(storage, replicated, None);
+        }
+        for durable in ["bookshop:platform/timers", "bookshop:platform/outbox"] {
+            check_line(durable, nothing, Some(REPLICATED_LINE));
+            check_line(durable, volatile, Some(REPLICATED_LINE));
+            check_line(durable, replicated, None);
+        }
+        check_line("wasi:http/outgoing-handler", nothing, Some(HTTP_LINE));
+        check_line("bookshop:platform/changes", nothing, None);
     }
 }

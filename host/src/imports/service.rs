@@ -72,12 +72,10 @@ pub fn define(
 
 impl Link {
     fn start(&self, state: &mut CallState, params: &[Val]) -> Answer {
-        let ordinal = state.children;
-        state.children = state.children.wrapping_add(1);
-        let now = state.service.os.clock.monotonic();
-        let envelope = state
-            .envelope
-            .child(&state.service.name, &self.name, ordinal, now);
+        if state.is_command() {
+            return Box::pin(std::future::ready(Err(self.refused(state))));
+        }
+        let envelope = state.next_call(&self.name);
         Arc::clone(&state.dispatch).dispatch(Invocation {
             service: self.callee,
             function: Arc::clone(&self.function),
@@ -86,6 +84,17 @@ impl Link {
             envelope,
             reach: Reach::Cluster,
         })
+    }
+
+    /// A command waits for nothing but its own state: the ones after it wait for it.
+    fn refused(&self, state: &CallState) -> CallError {
+        CallError::NotGranted {
+            service: state.service.name.to_string(),
+            message: format!(
+                "a command of a replicated service must not wait for {}; send it through bookshop:platform/outbox, or call it from a query",
+                self.name
+            ),
+        }
     }
 
     fn finish(

@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 
+pub mod block;
 pub mod clock;
 pub mod console;
 pub mod disk;
@@ -21,6 +22,7 @@ pub mod process;
 pub mod signal;
 pub mod task;
 
+pub use block::{BlockDisk, BlockFile};
 pub use clock::Clock;
 pub use disk::Disk;
 pub use entropy::Entropy;
@@ -33,6 +35,8 @@ pub struct Os {
     pub clock: Arc<dyn Clock>,
     /// Files of this host.
     pub disk: Arc<dyn Disk>,
+    /// Files of this host that are written in place: its log and its state.
+    pub blocks: Arc<dyn BlockDisk>,
     /// Random bytes.
     pub entropy: Arc<dyn Entropy>,
     /// Listening sockets and connections.
@@ -46,6 +50,7 @@ impl Os {
         Self {
             clock: Arc::new(clock::RealClock::start()),
             disk: Arc::new(disk::RealDisk),
+            blocks: Arc::new(block::RealBlockDisk),
             entropy: Arc::new(entropy::RealEntropy),
             network: Arc::new(network::RealNetwork),
         }

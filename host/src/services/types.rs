@@ -88,3 +88,43 @@ impl ServiceTypes {
         self.functions.values()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::component::Component;
+
+    use super::*;
+    use crate::component::Loaded;
+    use crate::engine;
+
+    /// `expected` is how many functions can be called by name of a component that exports one, in this interface.
+    #[track_caller]
+    fn check(interface: &str, expected: usize) {
+        let text = format!(
+            r#"(component
+                (core module $module (func (export "f")))
+                (core instance $instance (instantiate $module))
+                (func $f (canon lift (core func $instance "f")))
+                (instance $exported (export "f" (func $f)))
+                (export "{interface}" (instance $exported)))"#
+        );
+        let bytes = wat::parse_str(text).expect("a component's text");
+        let engine = engine::compiler().expect("an engine");
+        let loaded = Loaded {
+            digest: String::new(),
+            bytes: bytes.len(),
+            component: Component::new(&engine, bytes).expect("a component"),
+        };
+        let types = ServiceTypes::new("a", loaded.exports(&engine));
+        assert_eq!(types.iter().count(), expected, "{interface}");
+    }
+
+    /// Programs outside and other hosts name what they call, and find only what is here.
+    #[test]
+    fn what_the_host_calls_nobody_else_can() {
+        check("bookshop:shop/order-queue@0.1.0", 1);
+        check("bookshop:platform/timer-handler@0.1.0", 0);
+        check("bookshop:platform/outbox-handler@0.1.0", 0);
+        check("wasi:cli/run@0.2.6", 0);
+    }
+}

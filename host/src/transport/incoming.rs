@@ -13,7 +13,7 @@ use crate::os::executor::Tasks;
 use crate::os::network::TcpStream;
 use crate::payload::{Body, Payload};
 use crate::services::{CALL_PATH, FunctionType, Services, Slot};
-use crate::transport::message::{self, SERVICE, TYPE};
+use crate::transport::message::{self, SERVICE, TYPE, WAIT_PATH, Waited, Waiting};
 use crate::transport::peers::Peers;
 use crate::transport::probe::{self, Introducer, Introduction};
 use crate::transport::unread::Unread;
@@ -25,6 +25,7 @@ use hyper::body::Incoming as Arriving;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,6 +51,9 @@ const HEADER_BYTES_MAX: u32 = 64 << 10;
 const RESET_STREAMS_MAX: usize = 2048;
 /// A peer that says nothing for so long is asked, and has as long again to answer. Calls wait at most a deadline, so this only cleans up.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Bytes of a wait, which is two numbers.
+const WAITING_BYTES_MAX: u64 = 1 << 10;
 
 /// What every connection of a peer needs.
 pub struct Incoming {
@@ -178,6 +182,8 @@ impl Incoming {
             self.forwarded(request).await
         } else if request.method() == Method::POST && request.uri().path().starts_with(CALL_PATH) {
             self.call(request, unread).await
+        } else if request.method() == Method::POST && request.uri().path().starts_with(WAIT_PATH) {
+            self.waited(request).await
         } else if request.method() == Method::POST && request.uri().path() == probe::PATH {
             self.probed(peer, request).await
         } else {
@@ -294,6 +300,42 @@ impl Incoming {
             ))
         })?;
         Ok((slot, found))
+    }
+
+    async fn waited(&self, request: Request<Arriving>) -> Result<Response<Body>, CallError> {
+        let envelope = head::read(request.headers(), self.os.clock.monotonic())
+            .map_err(|error| malformed(error.to_string()))?;
+        let service = request.uri().path()[WAIT_PATH.len()..].to_owned();
+        let slot = self.services.find(&service);
+        let Some(published) = slot.and_then(|slot| slot.service.published.as_ref()) else {
+            return Err(CallError::NotFound {
+                service,
+                message: "its state is not here; all hosts need the same cluster file".into(),
+            });
+        };
+        let clock = self.os.clock.as_ref();
+        let read = message::read(request.into_body(), WAITING_BYTES_MAX);
+        let bytes = timeout_at(clock, envelope.deadline, read)
+            .await
+            .map_err(|Elapsed| malformed("the wait does not end".into()))?
+            .map_err(|error| malformed(format!("the wait cannot be read: {error}")))?;
+        let Waiting { after, timeout_ms } = serde_json::from_slice(&bytes).map_err(|error| {
+            malformed(format!("the wait is not what is expected here: {error}"))
+        })?;
+        let waits = &self.services.waits;
+        let beyond = waits.beyond(
+            &service,
+            published,
+            after,
+            Duration::from_millis(timeout_ms),
+            clock,
+        );
+        // Whoever asked does not read an answer that comes later.
+        let position = timeout_at(clock, envelope.deadline, beyond)
+            .await
+            .unwrap_or(Ok(after))?;
+        let answer = json!(Waited { position }).to_string();
+        Ok(Response::new(message::full(answer.into())))
     }
 
     async fn forwarded(&self, request: Request<Arriving>) -> Result<Response<Body>, CallError> {

@@ -2,6 +2,7 @@
 //!
 //! - A call: `POST /call/SERVICE/INTERFACE.FUNCTION`, `content-type: application/vnd.bookshop.values`, `bookshop-type` = hash of the writer's type,
 //!   the arguments in the component model's binary value format. The answer: 200 with the results in the same form.
+//! - A wait for changes: `POST /changes/SERVICE` with [`Waiting`] as JSON. The answer: 200 with [`Waited`], once there is something to say.
 //! - An HTTP request for a handler: as it came, with `bookshop-service` = the handler's service. The answer: as the handler gave it.
 //! - A failure: a status above 399 with the header `bookshop-error` and `{"error": …}` as [`crate::call_error::wire`] has it.
 
@@ -13,6 +14,7 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// The hash of the type that the writer of a message had.
@@ -25,6 +27,25 @@ pub const ERROR: HeaderName = HeaderName::from_static("bookshop-error");
 const SCHEME: HeaderName = HeaderName::from_static("bookshop-scheme");
 /// The media type of values in binary form.
 pub const VALUES: &str = "application/vnd.bookshop.values";
+
+/// Where waits for changes begin.
+pub const WAIT_PATH: &str = "/changes/";
+
+/// A wait for changes of a service.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The position that is known already.
+    pub after: u64,
+    /// How long to wait.
+    pub timeout_ms: u64,
+}
+
+/// What a wait came to.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Waited {
+    /// Where the service is; where it was, after the timeout.
+    pub position: u64,
+}
 
 /// A value of so many bytes as limits count them takes at most this many times that in binary form: a 16-bit number is 2 bytes, and up
 /// to 3 when written; everything else gains less.

@@ -20,8 +20,11 @@ use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use wasmtime::component::Val;
+
+mod waiting;
 
 /// What a host that has too much under way asks its callers to wait: about one round of calls.
 const BUSY_RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -32,6 +35,8 @@ const ERROR_BYTES_MAX: usize = 64 << 10;
 pub struct Outgoing {
     peers: Arc<Peers>,
     wire: Arc<Wire>,
+    /// Waits for changes that are under way.
+    waits: AtomicU32,
     os: Os,
 }
 
@@ -42,11 +47,23 @@ struct Failed {
     did_nothing: bool,
 }
 
+impl Failed {
+    /// Whether the call may be made again on another host: nothing happened, or a key (`has_key`) keeps it from happening twice.
+    fn may_be_repeated(&self, has_key: bool) -> bool {
+        !self.error.is_final_for_key() && (self.did_nothing || has_key)
+    }
+}
+
 impl Outgoing {
     /// Calls by way of `wire`, to `peers`.
     #[must_use]
     pub fn new(peers: Arc<Peers>, wire: Arc<Wire>, os: Os) -> Self {
-        Self { peers, wire, os }
+        Self {
+            peers,
+            wire,
+            waits: AtomicU32::new(0),
+            os,
+        }
     }
 
     /// Whether other hosts should run this service.
@@ -73,7 +90,7 @@ impl Outgoing {
             service: slot.service.name.to_string(),
             message: error.to_string(),
         })?);
-        let is_repeatable = envelope.idempotency_key.is_some();
+        let has_key = envelope.idempotency_key.is_some();
         let (mut tried, mut last) = (Vec::new(), None);
         while let Some(index) = self.next(slot, envelope, &tried) {
             tried.push(index);
@@ -85,7 +102,7 @@ impl Outgoing {
             .await;
             match attempted {
                 Ok(Ok(values)) => return Ok(values),
-                Ok(Err(failed)) if failed.did_nothing || is_repeatable => last = Some(failed.error),
+                Ok(Err(failed)) if failed.may_be_repeated(has_key) => last = Some(failed.error),
                 Ok(Err(failed)) => return Err(failed.error),
                 Err(Elapsed) => return Err(self.late(index, slot, envelope, started)),
             }
@@ -370,4 +387,41 @@ fn find(slot: &Slot, function: &FunctionName) -> Result<Arc<FunctionType>, CallE
         service: slot.service.name.to_string(),
         message: format!("it has no function {function}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: CallError, did_nothing: bool, expected: [bool; 2]) {
+        let failed = Failed { error, did_nothing };
+        assert_eq!(
+            [false, true].map(|has_key| failed.may_be_repeated(has_key)),
+            expected,
+            "without and with a key: {}",
+            failed.error
+        );
+    }
+
+    #[test]
+    fn a_call_is_repeated_only_where_that_can_neither_harm_nor_be_in_vain() {
+        let (service, message) = (|| "orders".to_owned(), || "why".to_owned());
+        let trapped = CallError::Trapped {
+            service: service(),
+            message: message(),
+        };
+        check(trapped.clone(), false, [false, true]);
+        check(trapped, true, [true, true]);
+        let reused = CallError::KeyReused {
+            service: service(),
+            message: message(),
+        };
+        check(reused, false, [false, false]);
+        let expired = CallError::KeyExpired {
+            service: service(),
+            message: message(),
+        };
+        check(expired, false, [false, false]);
+    }
 }

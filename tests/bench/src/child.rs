@@ -89,6 +89,13 @@ impl Owned {
         }
     }
 
+    /// Kills it, and waits until it is gone.
+    pub fn kill(&mut self) {
+        // Not an error if it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
     /// Asks it to stop.
     pub fn terminate(&self) {
         // It may have ended a moment ago; then there is nobody to tell.
@@ -99,9 +106,7 @@ impl Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         let pid = Pid::from_child(&self.0).as_raw_nonzero().get();
-        // Not an error if it has ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.kill();
         RUNNING
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

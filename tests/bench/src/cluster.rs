@@ -158,6 +158,11 @@ impl Cluster {
         }
     }
 
+    /// Kills it, as a failure would. Only for a host that runs alone: hosts of its own would be left.
+    pub fn kill(mut self) {
+        self.child.kill();
+    }
+
     /// Asks it to drain and stop, and makes sure that nothing of it is left.
     ///
     /// # Errors

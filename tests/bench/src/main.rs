@@ -3,7 +3,7 @@
 use bench::report::Report;
 use bench::scale::Scale;
 use bench::{
-    Outcome, calls, checkout, child, hello, hop, memory, noise, paths, remote, spread, start,
+    Outcome, calls, checkout, child, hello, hop, memory, noise, paths, remote, spread, start, state,
 };
 use bookshop_host::supervisor::chain;
 use clap::{Parser, ValueEnum};
@@ -43,6 +43,8 @@ enum Name {
     Checkout,
     /// What one hop to another host adds, beside a loopback round trip and tonic (S4).
     Remote,
+    /// Replicated services: commands, queries, checkpoints, start, memory.
+    State,
     /// The shop over HTTP on three hosts, spread over them and all on each.
     Spread,
     /// Hello world over HTTP, beside `wasmtime serve` (S3).
@@ -110,6 +112,7 @@ fn one(name: Name, scale: &Scale, report: &mut Report) -> Outcome {
         Name::Memory => memory::measure(scale, report),
         Name::Checkout => checkout::measure(scale, report),
         Name::Remote => remote::measure(scale, report),
+        Name::State => state::measure(scale, report),
         Name::Spread => spread::measure(scale, report),
         Name::Hello => hello::measure(scale, report),
         // Taken before and after everything else anyway.

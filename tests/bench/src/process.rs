@@ -81,6 +81,19 @@ fn kib(text: &str, key: &str) -> Option<f64> {
     line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 
+/// How often all disks of the machine made durable what they had been given: once for each `fdatasync` of a file that is written over. Field 16 of
+/// `/proc/diskstats` (Documentation/admin-guide/iostats.rst of Linux), which counts from behind the three names of a disk.
+///
+/// # Errors
+/// `/proc` is not there.
+pub fn flushes() -> Outcome<f64> {
+    /// The columns before it.
+    const PLACE: usize = 18;
+    let stats = std::fs::read_to_string("/proc/diskstats")?;
+    let flushes = |line: &str| line.split_whitespace().nth(PLACE)?.parse::<f64>().ok();
+    Ok(stats.lines().filter_map(flushes).sum())
+}
+
 /// Seconds of all cores together since boot.
 #[derive(Debug, Clone, Copy)]
 pub struct Machine {

@@ -133,6 +133,14 @@ async fn every_kind_of_failure_crosses_without_loss() {
             service: service(),
             message: message(),
         },
+        CallError::KeyReused {
+            service: service(),
+            message: message(),
+        },
+        CallError::KeyExpired {
+            service: service(),
+            message: message(),
+        },
     ];
     let ping = api
         .client

@@ -106,7 +106,10 @@ fn share_compiled(data: &Path) {
     std::os::unix::fs::symlink(shared, link).expect("the folder is new");
 }
 
-/// The sections of the shop's services, from the components the build left.
+/// The host that keeps what the shop's replicated services keep, in clusters of [`shop`].
+pub const KEEPER: &str = "alpha";
+
+/// The sections of the shop's services, from the components the build left: everything on every host, except what lasts, which is on [`KEEPER`].
 pub fn shop() -> String {
     let mut sections = String::new();
     for name in [
@@ -115,11 +118,9 @@ pub fn shop() -> String {
         "transaction-verification",
         "fraud-detection",
         "suggestions",
-        "orders",
     ] {
         let more = match name {
             "frontend" => "http = { path = \"/\" }\n",
-            "orders" => "storage = \"volatile\"\n",
             _ => "",
         };
         let wasm = paths::guest(name);
@@ -130,7 +131,35 @@ pub fn shop() -> String {
         )
         .expect("a string takes any text");
     }
-    sections
+    sections + &orders(KEEPER) + &order_queue(KEEPER, "")
+}
+
+/// The section of what keeps the shop's decisions, on one host.
+pub fn orders(host: &str) -> String {
+    let queries = ["bookshop:shop/orders.get", "bookshop:shop/orders.list"];
+    replicated("orders", "orders", host, &queries, "")
+}
+
+/// The section of the shop's queue, on one host; `more` has further keys.
+pub fn order_queue(host: &str, more: &str) -> String {
+    let queries = ["depth", "oldest-age", "in-flight", "dead", "peek", "find"];
+    let queries = queries.map(|name| format!("bookshop:shop/order-queue.{name}"));
+    replicated("order-queue", "order-queue", host, &queries, more)
+}
+
+/// The section of a service whose state lasts, on one host; `more` has further keys.
+pub fn replicated(
+    name: &str,
+    guest: &str,
+    host: &str,
+    queries: &[impl std::fmt::Debug],
+    more: &str,
+) -> String {
+    let wasm = paths::guest(guest);
+    let wasm = wasm.display();
+    format!(
+        "\n[service.{name}]\nwasm = \"{wasm}\"\nhosts = [\"{host}\"]\nreplicated = {{ replicas = 1, queries = {queries:?} }}\n{more}\n"
+    )
 }
 
 impl Cluster {

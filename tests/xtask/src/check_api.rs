@@ -3,11 +3,10 @@
 //! The asking is schemathesis's, from the Python Package Index, in an environment of its own below the target folder.
 
 use crate::command::{program, succeeds};
+use crate::python::{environment, text};
 use crate::shop::Shop;
-use crate::workspace::Workspace;
-use anyhow::{Context, Result, bail};
-use std::fs;
-use std::path::{Path, PathBuf};
+use anyhow::Result;
+use std::path::Path;
 
 /// Which version, and what it needs to know.
 const FOLDER: &str = "tests/api";
@@ -23,7 +22,7 @@ const TIME: &str = "60";
 /// # Errors
 /// Python 3 or the program is missing; schemathesis cannot be installed.
 pub fn run(root: &Path) -> Result<bool> {
-    let environment = std::path::absolute(environment(root)?)?;
+    let environment = environment(root, "check-api", &format!("{FOLDER}/requirements.txt"))?;
     let shop = Shop::start(root)?;
     let schemathesis = environment.join("bin/schemathesis");
     let [config, description] =
@@ -43,40 +42,4 @@ pub fn run(root: &Path) -> Result<bool> {
     ];
     // It keeps notes where it runs.
     succeeds(program(&environment, text(&schemathesis)?, &arguments))
-}
-
-/// The environment with schemathesis in it, which is made if it is not there.
-fn environment(root: &Path) -> Result<PathBuf> {
-    let environment = Workspace::read(root)?.target().join("check-api");
-    let wanted = fs::read_to_string(root.join(FOLDER).join("requirements.txt"))
-        .context("cannot read which schemathesis is wanted")?;
-    let installed = environment.join("installed.txt");
-    if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
-        return Ok(environment);
-    }
-    let python = environment.join("bin/python");
-    let requirements = format!("{FOLDER}/requirements.txt");
-    let make = program(root, "python3", &["-m", "venv", text(&environment)?]);
-    let install = program(
-        root,
-        text(&python)?,
-        &[
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--requirement",
-            &requirements,
-        ],
-    );
-    if !succeeds(make)? || !succeeds(install)? {
-        bail!("schemathesis cannot be installed");
-    }
-    fs::write(&installed, wanted).context("cannot note what is installed")?;
-    Ok(environment)
-}
-
-fn text(path: &Path) -> Result<&str> {
-    path.to_str()
-        .context("the path of the repository is not UTF-8")
 }

@@ -1,6 +1,7 @@
-//! Builds everything that runs inside the host: `components/*` and `tests/fixtures/*`.
+//! Builds everything that runs inside the host: `components/*`, `tests/fixtures/*` and `tests/python/*`.
 
 use crate::command::{cargo, output, program, succeeds};
+use crate::python_guests;
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
 use std::path::Path;
@@ -8,29 +9,42 @@ use std::path::Path;
 /// What guests are compiled to.
 const TARGET: &str = "wasm32-wasip2";
 
+/// How they are compiled.
+const PROFILE: &str = "component";
+
 /// Builds every guest; whether all of them compiled.
 ///
 /// # Errors
-/// The target is missing and cannot be added; cargo cannot be run.
+/// The target is missing and cannot be added; cargo cannot be run; Python 3 is missing.
 pub fn build(root: &Path) -> Result<bool> {
     ensure_target(root)?;
-    for guest in Workspace::read(root)?.guests() {
-        // One at a time: what is built together shares the features of its dependencies, so the bytes of a component,
-        // and with them its digest, would depend on what else is built.
-        let arguments = [
-            "build",
-            "--target",
-            TARGET,
-            "--profile",
-            "component",
-            "--package",
-            guest,
-        ];
-        if !succeeds(cargo(root, &arguments))? {
+    let workspace = Workspace::read(root)?;
+    for guest in workspace.guests() {
+        if !build_one(root, guest)? {
             return Ok(false);
         }
     }
-    Ok(true)
+    let target = std::path::absolute(workspace.target())?;
+    python_guests::build(root, &target, &target.join(TARGET).join(PROFILE))
+}
+
+/// Builds one guest in Rust; whether it compiled.
+///
+/// # Errors
+/// Cargo cannot be run.
+pub fn build_one(root: &Path, guest: &str) -> Result<bool> {
+    // One at a time: what is built together shares the features of its dependencies, so the bytes of a component,
+    // and with them its digest, would depend on what else is built.
+    let arguments = [
+        "build",
+        "--target",
+        TARGET,
+        "--profile",
+        PROFILE,
+        "--package",
+        guest,
+    ];
+    succeeds(cargo(root, &arguments))
 }
 
 /// Adds the WebAssembly target to the toolchain if it is not there.

@@ -7,7 +7,10 @@ mod check_api;
 mod command;
 mod deny;
 mod guests;
+mod python;
+mod python_guests;
 mod shop;
+mod simulate;
 mod suite;
 mod tidy;
 mod totals;
@@ -21,8 +24,9 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   test            format, tidy, lints, guests, page and every test; the last line is `N passed, N failed`
+  simulate …      the services that keep state on a simulated host, from seeds: --seeds A..B --faults LIST --mutants --every-action --help
   tidy [--json]   the rules of this repository that no compiler knows
-  build-guests    the components and the fixtures, as WebAssembly
+  build-guests    the components, the fixtures and the guests in Python, as WebAssembly (needs Python 3)
   check-api       the shop's HTTP interface against its description (needs Python 3 and the built program)
   test-browser    the shop page in Chromium (needs Node 20 and the built program)
   deny            licences, advisories and sources of all dependencies (needs cargo-deny)";
@@ -48,6 +52,7 @@ fn run() -> Result<bool> {
         ["tidy"] => tidy::run(&root, tidy::Format::Text),
         ["tidy", "--json"] => tidy::run(&root, tidy::Format::Json),
         ["build-guests"] => guests::build(&root),
+        ["simulate", arguments @ ..] => simulate::run(&root, arguments),
         ["check-api"] => check_api::run(&root),
         ["test-browser"] => browser::run(&root),
         ["deny"] => deny::run(&root),

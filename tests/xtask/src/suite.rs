@@ -3,7 +3,7 @@
 use crate::command::{Stream, cargo, output, succeeds, watch};
 use crate::totals::Totals;
 use crate::workspace::{PROGRAM, Workspace};
-use crate::{browser, guests, tidy};
+use crate::{browser, guests, simulate, tidy};
 use anyhow::Result;
 use std::path::Path;
 
@@ -48,6 +48,7 @@ pub fn run(root: &Path) -> Result<bool> {
         let tests = tests(root, &packages)?;
         totals += tests;
     }
+    totals += simulate::test(root)?;
     for failed in failed {
         println!("failed: {failed}");
     }

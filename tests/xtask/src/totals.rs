@@ -41,6 +41,17 @@ impl Totals {
             failed: run.saturating_sub(passed),
         })
     }
+
+    /// Reads the last line of the simulation; none for any other line.
+    ///
+    /// `simulation result: 200 passed; 0 failed`
+    pub fn of_simulation(line: &str) -> Option<Self> {
+        let counts = line.strip_prefix("simulation result: ")?;
+        Some(Self {
+            passed: number_before(counts, "passed")?,
+            failed: number_before(counts, "failed")?,
+        })
+    }
 }
 
 /// The number that stands directly before `word`; of `2/4` the first part.
@@ -108,6 +119,16 @@ mod tests {
             "        PASS [   0.010s] it::load refuses",
             None,
         );
+    }
+
+    #[test]
+    fn reads_the_last_line_of_the_simulation() {
+        check(
+            Totals::of_simulation,
+            "simulation result: 199 passed; 1 failed",
+            Some("199 passed, 1 failed"),
+        );
+        check(Totals::of_simulation, "seeds 0..200", None);
     }
 
     #[test]

@@ -53,6 +53,14 @@ fn record(assessment: Option<Assessment>, statuses: &[Status]) -> Value {
                 at_ms: 1000,
                 service: "orders".into(),
                 clock: clock(5, 2),
+                reason: match status {
+                    Status::Failed => Some("the queue is full".into()),
+                    Status::Approved
+                    | Status::Rejected
+                    | Status::Queued
+                    | Status::Processing
+                    | Status::Completed => None,
+                },
             })
             .collect(),
     };
@@ -78,6 +86,13 @@ fn an_order_has_its_basket_decision_history_and_events() {
         record(None, &[Status::Approved, Status::Completed]),
         expected
     );
+}
+
+#[test]
+fn a_change_says_why_if_there_is_something_to_say() {
+    let history = &record(None, &[Status::Approved, Status::Failed])["history"];
+    assert_eq!(history[0].get("reason"), None);
+    assert_eq!(history[1]["reason"], "the queue is full");
 }
 
 #[test]

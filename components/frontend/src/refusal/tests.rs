@@ -108,6 +108,18 @@ fn a_missing_service_is_named_without_the_reason() {
 }
 
 #[test]
+fn a_key_that_a_service_refuses_is_that_of_the_request() {
+    check_call(
+        CallError::KeyReused(failure()),
+        "422 IDEMPOTENCY_KEY_REUSED: this Idempotency-Key was sent with another body within the last 24 hours",
+    );
+    check_call(
+        CallError::KeyExpired(failure()),
+        "409 IDEMPOTENCY_KEY_EXPIRED: this Idempotency-Key was sent so long ago that its answer is no longer kept; nothing was done again",
+    );
+}
+
+#[test]
 fn an_error_without_a_service_is_the_callees() {
     check_call(
         CallError::Cancelled,

@@ -1,7 +1,7 @@
 //! Takes a component apart: interfaces, functions, what it needs. Nothing is compiled or run.
 
 use crate::component::{self, Digest};
-use crate::imports::offered::{self, Requirement};
+use crate::imports::offered::{self, Given, Requirement};
 use crate::interface;
 use crate::version::HTTP_INTERFACE;
 use serde::Serialize;
@@ -79,15 +79,20 @@ pub fn describe(path: &Path, bytes: &[u8]) -> Result<Description, String> {
     let mut imports = interfaces(&resolve, &world.imports);
     exports.iter_mut().for_each(|export| export.provider = None);
     imports.retain(|import| import.provider.is_some());
-    let grants: Vec<&str> = imports
-        .iter()
-        .filter_map(|import| offered::missing_grant(&import.name, &[], None))
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect();
     let is_http = exports
         .iter()
         .any(|export| interface::compatible(&export.name) == HTTP_INTERFACE);
+    let sends_http = |import: &Interface| offered::requirement(&import.name) == Requirement::Http;
+    let given = Given {
+        reaches_outside: is_http || imports.iter().any(sends_http),
+        ..Given::default()
+    };
+    let grants: Vec<&str> = imports
+        .iter()
+        .filter_map(|import| offered::missing_grant(&import.name, given))
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let file = path
         .file_name()
         .unwrap_or_default()
@@ -137,7 +142,7 @@ fn interfaces<'a>(
 fn provider(name: &str, has_types_only: bool) -> Provider {
     match offered::requirement(name) {
         Requirement::Free => Provider::Host,
-        Requirement::Http | Requirement::Storage => Provider::Grant,
+        Requirement::Http | Requirement::Storage | Requirement::Replicated => Provider::Grant,
         Requirement::Unknown if has_types_only => Provider::Types,
         Requirement::Unknown if interface::is_platform(name) => Provider::Nobody,
         Requirement::Unknown => Provider::Service,

@@ -1,0 +1,26 @@
+//! The component's imports and exports, generated from its world.
+
+wit_bindgen::generate!({
+    path: [
+        "../../wit/deps/io.wit",
+        "../../wit/deps/clocks.wit",
+        "../../wit/deps/random.wit",
+        "../../wit/deps/filesystem.wit",
+        "../../wit/deps/sockets.wit",
+        "../../wit/deps/cli.wit",
+        "../../wit/deps/http.wit",
+        "../../wit/deps/config.wit",
+        "../../wit/deps/logging.wit",
+        "../../wit/platform",
+        "../../wit/shop",
+    ],
+    world: "bookshop:shop/database-service",
+    additional_derives: [PartialEq],
+    generate_all,
+});
+
+// Natively, where only tests run, the names of the exports are more than a linker can read.
+#[cfg(target_arch = "wasm32")]
+export!(Service);
+#[cfg(target_arch = "wasm32")]
+use crate::Service;

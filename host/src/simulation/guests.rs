@@ -1,0 +1,201 @@
+//! The components of an application, loaded once for many simulations: the very files that a host would run.
+
+use crate::call_error::CallError;
+use crate::compile::Compiler;
+use crate::component::{self, Functions, LoadError, Loaded};
+use crate::config::{Config, ServiceConfig};
+use crate::dispatch::{Address, Answer, Dispatch, Invocation, ServiceId};
+use crate::engine::{self, Room};
+use crate::imports::CallState;
+use crate::linker::{Exporter, Exporters, LinkError, ServiceLinker};
+use crate::os::Os;
+use crate::replica::published::Published;
+use crate::scratch::Scratch;
+use crate::service::Service;
+use crate::services::{ServiceTypes, Services, Slot, State};
+use crate::telemetry::{Figures, Log, ServiceLog};
+use crate::version::Version;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use wasmtime::Engine;
+use wasmtime::component::InstancePre;
+
+/// Calls under way at once in one simulation: one command for each group, and what its end overlaps with.
+const CALLS: u32 = 64;
+
+/// Why an application cannot be simulated.
+#[derive(Debug, thiserror::Error)]
+pub enum GuestsError {
+    /// The engine does not run here.
+    #[error("cannot start the engine: {0}")]
+    Engine(String),
+    /// A component cannot be loaded.
+    #[error("service {service} cannot be loaded")]
+    Load {
+        /// The service.
+        service: String,
+        /// Why.
+        #[source]
+        source: LoadError,
+    },
+    /// A component cannot be linked.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// There is nothing whose state could be lost.
+    #[error("{} has no service with `replicated`; there is nothing to simulate", .0.display())]
+    Stateless(PathBuf),
+}
+
+/// An application, loaded.
+pub struct Guests {
+    config: Arc<Config>,
+    guests: Vec<Guest>,
+    _engine: Engine,
+}
+
+struct Guest {
+    config: ServiceConfig,
+    digest: String,
+    pre: InstancePre<CallState>,
+    functions: Functions,
+    types: Arc<ServiceTypes>,
+}
+
+impl Guests {
+    /// Loads the replicated services of `config`. Components are compiled by `program`, a `bookshop-host`, unless that was done before.
+    ///
+    /// # Errors
+    /// See [`GuestsError`].
+    pub async fn load(config: Config, program: PathBuf, target: PathBuf, os: &Os) -> Result<Self, GuestsError> {
+        let memory_bytes = config
+            .services
+            .iter()
+            .map(|service| service.limits.memory_bytes)
+            .max()
+            .unwrap_or(0);
+        let room = Room {
+            calls: CALLS,
+            memory_bytes,
+        };
+        let failed = |error: wasmtime::Error| GuestsError::Engine(format!("{error:#}"));
+        let (engine, _) = engine::runtime(room).map_err(failed)?;
+        let cache = config.cluster.data.join(crate::host::COMPILED_FOLDER);
+        let compiler = Compiler::new(program, cache, os.clone());
+        let mut loaded: Vec<(ServiceConfig, Loaded)> = Vec::new();
+        for service in &config.services {
+            let path = service.wasm_path(&target);
+            let component = component::load(&path, &engine, &compiler, os)
+                .await
+                .map_err(|source| GuestsError::Load {
+                    service: service.name.to_string(),
+                    source,
+                })?;
+            loaded.push((service.clone(), component));
+        }
+        let exporters: Exporters = (0..)
+            .map(ServiceId)
+            .zip(&loaded)
+            .map(|(id, (service, component))| {
+                let exporter = Exporter {
+                    name: service.name.to_string(),
+                    functions: component.exports(&engine),
+                };
+                (id, exporter)
+            })
+            .collect();
+        let linker = ServiceLinker::new(&engine).map_err(failed)?;
+        let mut guests = Vec::new();
+        for (service, component) in &loaded {
+            if service.replicated.is_none() {
+                continue;
+            }
+            let functions = component.exports(&engine);
+            guests.push(Guest {
+                pre: linker.link(service, component, &exporters)?,
+                digest: component.digest.clone(),
+                types: Arc::new(ServiceTypes::new(service.name.as_str(), functions.clone())),
+                functions,
+                config: service.clone(),
+            });
+        }
+        if guests.is_empty() {
+            return Err(GuestsError::Stateless(config.path));
+        }
+        Ok(Self {
+            config: Arc::new(config),
+            guests,
+            _engine: engine,
+        })
+    }
+
+    /// The application's configuration.
+    #[must_use]
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The replicated services, running on a simulated host.
+    #[must_use]
+    pub fn services(&self, os: &Os) -> Arc<Services> {
+        let log = Log::silent("simulated", Arc::clone(&os.clock));
+        let slot = |(index, guest): (u32, &Guest)| {
+            let name: Arc<str> = guest.config.name.as_str().into();
+            let service = Arc::new(Service {
+                id: ServiceId(index),
+                log: ServiceLog::new(log.clone(), Arc::clone(&name), u32::MAX),
+                name,
+                config: guest.config.clone(),
+                figures: Figures::default(),
+                scratch: Scratch::new(guest.config.limits.scratch_bytes),
+                storage: None,
+                published: Some(Published::default()),
+                os: os.clone(),
+            });
+            let slot = Slot::new(Arc::clone(&service), State::Starting, None);
+            slot.set_types(Arc::clone(&guest.types));
+            slot.set(State::Running(Arc::new(Version::new(
+                service,
+                guest.digest.clone(),
+                1,
+                guest.pre.clone(),
+                &guest.functions,
+            ))));
+            slot
+        };
+        Arc::new(Services::new((0..).zip(&self.guests).map(slot).collect()))
+    }
+}
+
+/// What guests reach in a simulation: addresses for their messages, and nobody directly.
+pub struct NoCalls(pub Arc<Services>);
+
+impl Dispatch for NoCalls {
+    fn dispatch(self: Arc<Self>, invocation: Invocation) -> Answer {
+        let error = CallError::Unavailable {
+            service: invocation.function.to_string(),
+            message: "calls that are no messages are not simulated".into(),
+            maybe_executed: false,
+        };
+        Box::pin(std::future::ready(Err(error)))
+    }
+
+    fn address(
+        &self,
+        from: &ServiceConfig,
+        interface: &str,
+        function: &str,
+        arguments_json: &str,
+    ) -> Result<Address, String> {
+        self.0.address(from, interface, function, arguments_json)
+    }
+}
+
+/// The published states of services, by name.
+#[must_use]
+pub fn published(services: &Services) -> BTreeMap<String, Published> {
+    services
+        .iter()
+        .filter_map(|slot| Some((slot.service.name.to_string(), slot.service.published.clone()?)))
+        .collect()
+}

@@ -1,0 +1,89 @@
+//! Queries of the simulated host's services, by clients and at the end.
+
+use super::guests::NoCalls;
+use super::run::{block, envelope, result};
+use super::workload::Look;
+use super::world::{Stop, violated};
+use crate::call_error::CallError;
+use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach};
+use crate::interface;
+use crate::os::Os;
+use crate::payload::Payload;
+use crate::pool;
+use crate::services::{FunctionType, Services, address};
+use serde_json::Value;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use wasmtime::component::Val;
+
+/// A function of a service.
+pub(super) fn find(services: &Services, service: &str, interface: &str, function: &str) -> Option<Arc<FunctionType>> {
+    let types = services.find(service)?.types()?;
+    types
+        .iter()
+        .find(|types| {
+            interface::without_version(&types.name.interface) == interface && types.name.function == function
+        })
+        .cloned()
+}
+
+/// Runs a query on the published state.
+pub(super) fn query(
+    services: &Services,
+    dispatch: &Arc<NoCalls>,
+    os: &Os,
+    service: &str,
+    types: &FunctionType,
+    arguments: Vec<Val>,
+) -> Result<Result<Vec<Val>, CallError>, Stop> {
+    let Some((slot, version)) = services.find(service).and_then(|slot| Some((slot, slot.running()?))) else {
+        return violated(format!("{service} does not run"));
+    };
+    let invocation = Invocation {
+        service: slot.service.id,
+        function: Arc::new(FunctionName::clone(&types.name)),
+        arguments: Payload::Values(Vec::new()),
+        envelope: envelope(os, None),
+        reach: Reach::Here,
+    };
+    let (reply, mut replied) = oneshot::channel();
+    let mut reply = Some(reply);
+    let dispatch: Arc<dyn Dispatch> = Arc::clone(dispatch) as Arc<dyn Dispatch>;
+    let ended = block(pool::call(version, invocation, arguments, &mut reply, dispatch))?;
+    Ok(ended.and_then(|()| {
+        replied.try_recv().map_err(|_| CallError::Trapped {
+            service: service.to_owned(),
+            message: "returned without an answer".into(),
+        })
+    }))
+}
+
+/// Asks services at the end of a simulation.
+pub(super) struct Looker {
+    pub services: Arc<Services>,
+    pub dispatch: Arc<NoCalls>,
+    pub os: Os,
+}
+
+impl Look for Looker {
+    fn ask(
+        &mut self,
+        service: &str,
+        interface: &str,
+        function: &str,
+        arguments: Value,
+    ) -> Result<Value, CallError> {
+        let trapped = |message: String| CallError::Trapped {
+            service: service.to_owned(),
+            message,
+        };
+        let types = find(&self.services, service, interface, function)
+            .ok_or_else(|| trapped(format!("no function {interface}.{function}")))?;
+        let values = address::arguments(&types, &arguments.to_string()).map_err(trapped)?;
+        match query(&self.services, &self.dispatch, &self.os, service, &types, values) {
+            Ok(answer) => answer.map(|values| result(&types, &values)),
+            Err(Stop::Violated(what)) => Err(trapped(what)),
+            Err(Stop::Ended) => Err(trapped("the host ended".into())),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What a simulation is to do, and what came of it.
+
+use crate::replica::mutant::Mutant;
+use std::fmt;
+use std::time::Duration;
+
+/// A simulation, made from its seed alone.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Decides everything that is left to chance.
+    pub seed: u64,
+    /// Commands and queries that clients begin before the faults end.
+    pub calls: u64,
+    /// Clients that call at the same time.
+    pub clients: usize,
+    /// What may go wrong.
+    pub faults: Faults,
+    /// A deliberate bug.
+    pub mutant: Option<AnyMutant>,
+    /// The host ends before this action of its groups is carried out, and never else.
+    pub crash_at: Option<u64>,
+    /// Keep the story of what happened, to be told after a violation. Slower.
+    pub keeps_story: bool,
+}
+
+/// What may go wrong in a simulation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Faults {
+    /// The process ends, or the machine loses power, between any two actions and in the middle of a write.
+    pub crashes: bool,
+    /// Syncs fail.
+    pub failed_syncs: bool,
+    /// The disk is full for a while.
+    pub full: bool,
+    /// Bits flip at rest, writes get lost or land elsewhere. The host may refuse to start then, and must not go on with wrong data.
+    pub damage: bool,
+    /// The wall clock jumps.
+    pub clock: bool,
+    /// Requests and answers get lost or come twice.
+    pub network: bool,
+}
+
+impl Faults {
+    /// None of them.
+    pub const NONE: Self = Self {
+        crashes: false,
+        failed_syncs: false,
+        full: false,
+        damage: false,
+        clock: false,
+        network: false,
+    };
+
+    /// All that a host must survive; damage is not among them, which it must only notice.
+    pub const ALL: Self = Self {
+        crashes: true,
+        failed_syncs: true,
+        full: true,
+        damage: false,
+        clock: true,
+        network: true,
+    };
+}
+
+/// A deliberate bug somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnyMutant {
+    /// In a group.
+    Group(Mutant),
+    /// In the log.
+    Log(crate::log::Mutant),
+    /// In the host around both.
+    Host(HostMutant),
+}
+
+/// A deliberate bug in what drives groups and log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostMutant {
+    /// The log lets go of entries before the checkpoint that has them is durable.
+    CompactBeforeFold,
+}
+
+impl AnyMutant {
+    /// All of them.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let host = [HostMutant::CompactBeforeFold];
+        Mutant::ALL
+            .into_iter()
+            .map(Self::Group)
+            .chain(crate::log::Mutant::ALL.into_iter().map(Self::Log))
+            .chain(host.map(Self::Host))
+            .collect()
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|mutant| mutant.name() == name)
+    }
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Group(mutant) => mutant.name(),
+            Self::Log(mutant) => mutant.name(),
+            Self::Host(HostMutant::CompactBeforeFold) => "compact-before-fold",
+        }
+    }
+}
+
+/// A simulation that went well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Of everything that happened, in order: two runs of one plan have the same.
+    pub trace: u64,
+    /// Calls that were answered.
+    pub answered: u64,
+    /// Entries that were committed.
+    pub entries: u64,
+    /// Times that the host ended.
+    pub crashes: u64,
+    /// Checkpoints that were completed.
+    pub checkpoints: u64,
+    /// Times that commands were refused for want of room on the disk.
+    pub refusals: u64,
+    /// Actions that groups asked for.
+    pub actions: u64,
+    /// Whether the host found its disk damaged, and refused to go on.
+    pub found_damage: bool,
+    /// How long it took, in the time of the simulation.
+    pub virtual_time: Duration,
+}
+
+/// Something that must never happen has happened.
+#[derive(Debug, Clone)]
+pub struct Violation {
+    /// The seed to see it again.
+    pub seed: u64,
+    /// When, in the time of the simulation.
+    pub at: Duration,
+    /// What.
+    pub what: String,
+    /// What happened before, the last line first; empty unless the plan keeps the story.
+    pub story: Vec<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, at, what, .. } = self;
+        write!(f, "seed {seed}, at {} ms: {what}", at.as_millis())
+    }
+}
+
+impl std::error::Error for Violation {}

@@ -1,0 +1,102 @@
+//! The state of one group as it is now, and any number of earlier ones.
+
+use super::{Base, Layer, ReadError, Scan};
+use bytes::Bytes;
+use std::mem;
+
+/// A group's state: what was applied lately, above what is being folded into the store, above the store.
+///
+/// A clone is a snapshot: it never changes, and costs three reference counts.
+#[derive(Clone)]
+pub struct View {
+    recent: Layer,
+    frozen: Layer,
+    base: Base,
+}
+
+impl View {
+    /// What is in the store.
+    #[must_use]
+    pub fn new(base: Base) -> Self {
+        Self {
+            recent: Layer::new(),
+            frozen: Layer::new(),
+            base,
+        }
+    }
+
+    /// The value of `key`.
+    ///
+    /// # Errors
+    /// As [`Base::get`], for keys that are not in memory.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        match self.recent.get(key).or_else(|| self.frozen.get(key)) {
+            Some(written) => Ok(written.clone()),
+            None => self.base.get(key),
+        }
+    }
+
+    /// The pairs with keys from `low` to below `high`, or to the end; with `reverse` from the last one down. Nothing is read before it is asked for.
+    ///
+    /// # Errors
+    /// Each item as [`Base::get`]; after an error nothing follows.
+    pub fn scan(&self, low: &[u8], high: Option<&[u8]>, reverse: bool) -> Scan<'_> {
+        Scan::new(&self.recent, &self.frozen, &self.base, low, high, reverse)
+    }
+
+    /// Applies writes, in order: a value, or none to delete.
+    pub fn apply(&mut self, writes: impl IntoIterator<Item = (Bytes, Option<Bytes>)>) {
+        for (key, value) in writes {
+            self.recent.insert(key, value);
+        }
+    }
+
+    /// Takes a freeze back: what was frozen and could not be folded counts as applied lately again.
+    pub fn unfreeze(&mut self) {
+        let frozen = mem::take(&mut self.frozen);
+        let recent = mem::take(&mut self.recent);
+        // Of two writes to one key the later one is in `recent`, and the left side of a union wins.
+        self.recent = recent.union(frozen);
+    }
+
+    /// What was applied and is not frozen.
+    #[must_use]
+    pub fn recent(&self) -> &Layer {
+        &self.recent
+    }
+
+    /// The same state with `recent` instead of what was applied and is not frozen.
+    #[must_use]
+    pub fn with_recent(&self, recent: Layer) -> Self {
+        Self {
+            recent,
+            frozen: self.frozen.clone(),
+            base: self.base.clone(),
+        }
+    }
+
+    /// What is in the store, as far as this view knows.
+    #[must_use]
+    pub fn base(&self) -> &Base {
+        &self.base
+    }
+
+    /// Sets aside what was applied, to be folded into the store, and returns it. Reads are as before.
+    ///
+    /// # Panics
+    /// Something is set aside already: that would be a bug of the caller.
+    pub fn freeze(&mut self) -> Layer {
+        assert!(
+            self.frozen.is_empty(),
+            "a layer is frozen while another is being folded"
+        );
+        self.frozen = mem::take(&mut self.recent);
+        self.frozen.clone()
+    }
+
+    /// What was set aside is in `base` now. It is returned because freeing it takes a while: drop it on another thread.
+    pub fn folded(&mut self, base: Base) -> Layer {
+        self.base = base;
+        mem::take(&mut self.frozen)
+    }
+}
