@@ -99,7 +99,14 @@ impl Front {
             .get("idempotency-key")
             .and_then(|key| key.to_str().ok())
         {
-            envelope.idempotency_key = (key.len() <= IDEMPOTENCY_KEY_BYTES_MAX).then(|| key.into());
+            // The client may repeat this request, so calls below it may be repeated too, on other hosts. Their keys come from one of this
+            // request's own: a handler that is run again need not call the same with the same arguments, and what the client's key
+            // stands for is its application's to say.
+            envelope.idempotency_key = (key.len() <= IDEMPOTENCY_KEY_BYTES_MAX).then(|| {
+                let mut random = [0; 16];
+                self.os.entropy.fill(&mut random);
+                hex::encode(random).into()
+            });
         }
         let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         if !request.headers().contains_key(header::HOST) && request.uri().authority().is_none() {

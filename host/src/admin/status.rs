@@ -2,6 +2,7 @@
 
 use crate::admin::{Admin, client};
 use crate::daemon::{Condition, Phase};
+use crate::groups::GroupStatus;
 use crate::os::process;
 use crate::parent::HostStatus;
 use crate::services::{Slot, State};
@@ -21,6 +22,17 @@ pub struct HostPart {
     host: HostStatus,
     services: Vec<ServicePart>,
     links: Vec<LinkPart>,
+    #[serde(default)]
+    groups: Vec<GroupPart>,
+}
+
+/// The replicated state of a service on one host.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct GroupPart {
+    service: String,
+    host: String,
+    #[serde(flatten)]
+    status: GroupStatus,
 }
 
 /// How one host finds another.
@@ -99,7 +111,20 @@ pub fn own(admin: &Admin) -> HostPart {
             .indexes()
             .map(|index| link(admin, index))
             .collect(),
+        groups: admin
+            .services
+            .iter()
+            .filter_map(|slot| group(slot, admin.host.as_str()))
+            .collect(),
     }
+}
+
+fn group(slot: &Slot, host: &str) -> Option<GroupPart> {
+    Some(GroupPart {
+        service: slot.service.name.to_string(),
+        host: host.to_owned(),
+        status: slot.group.as_ref()?.status()?,
+    })
 }
 
 fn link(admin: &Admin, index: usize) -> LinkPart {
@@ -233,7 +258,7 @@ pub async fn cluster(admin: &Admin) -> serde_json::Value {
         "hosts": hosts,
         "services": services(&parts),
         "links": parts.iter().flat_map(|part| &part.links).collect::<Vec<_>>(),
-        "groups": [],
+        "groups": parts.iter().flat_map(|part| &part.groups).collect::<Vec<_>>(),
     })
 }
 

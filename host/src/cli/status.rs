@@ -4,6 +4,7 @@ use crate::cli::admin::Admin;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Paint, Style};
 use crate::cli::table::{Cell, Table};
+use crate::groups::GroupStatus;
 use crate::os::Os;
 use crate::parent::HostStatus;
 use clap::Args;
@@ -29,6 +30,17 @@ struct Status {
     hosts: Vec<HostStatus>,
     services: Vec<Service>,
     links: Vec<Link>,
+    #[serde(default)]
+    groups: Vec<Group>,
+}
+
+/// The replicated state of a service on one host.
+#[derive(Debug, Deserialize)]
+struct Group {
+    service: String,
+    host: String,
+    #[serde(flatten)]
+    status: GroupStatus,
 }
 
 /// How one host finds another.
@@ -97,6 +109,10 @@ fn text(status: &Status, style: Style) -> String {
     if status.services.iter().any(|it| !it.daemons.is_empty()) {
         lines.push(String::new());
         lines.extend(daemons(&status.services).lines(style));
+    }
+    if !status.groups.is_empty() {
+        lines.push(String::new());
+        lines.extend(groups(&status.groups).lines(style));
     }
     let reasons = status
         .services
@@ -234,6 +250,36 @@ fn daemons(services: &[Service]) -> Table {
     table
 }
 
+/// What is kept of services, and where. A position is how many changes there were.
+fn groups(groups: &[Group]) -> Table {
+    let mut table = Table::new(&[
+        "STATE OF",
+        "HOST",
+        ">POSITION",
+        ">STORED",
+        ">ANSWERS",
+        ">TIMERS",
+        ">MESSAGES",
+    ]);
+    for Group {
+        service,
+        host,
+        status,
+    } in groups
+    {
+        table.row([
+            service.as_str().into(),
+            host.as_str().into(),
+            status.position.to_string().into(),
+            output::size(status.data_bytes).into(),
+            output::size(status.session_bytes).into(),
+            status.timers.to_string().into(),
+            status.messages.to_string().into(),
+        ]);
+    }
+    table
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,7 +310,9 @@ mod tests {
                 { "from": "alpha", "to": "gamma", "state": "up", "reason": null, "since_s": null, "round_trip_us": 210, "skew_ms": -7_200_000 },
                 { "from": "gamma", "to": "alpha", "state": "up", "reason": null, "since_s": null, "round_trip_us": 210, "skew_ms": 3 },
             ],
-            "groups": [],
+            "groups": [
+                { "service": "orders", "host": "alpha", "position": 1234, "data_bytes": 70_000, "session_bytes": 0, "timers": 0, "messages": 2 },
+            ],
         });
         let status: Status = serde_json::from_value(answer).expect("a status");
         expect![[r#"
@@ -282,6 +330,9 @@ mod tests {
             DAEMON    HOST   STATE        SINCE  RESTARTS  LAST FAILURE
             executor  alpha  running  1 min 1 s         0  -
             executor  beta   waiting        2 s         7  executor: trapped: unreachable
+
+            STATE OF  HOST   POSITION    STORED  ANSWERS  TIMERS  MESSAGES
+            orders    alpha      1234  68.4 KiB      0 B       0         2
 
             payment: payment imports a:b/c, which no service exports
 

@@ -72,6 +72,8 @@ type Running = Pin<Box<dyn Future<Output = Ran> + Send>>;
 /// How a job ended, and for whom.
 struct Ran {
     command: Option<CommandId>,
+    /// What it was called with: a command whose state was dropped meanwhile runs again.
+    arguments: Vec<Val>,
     ended: Result<(Vec<Val>, Outcome), CallError>,
 }
 
@@ -248,6 +250,7 @@ impl Owner {
         let outcome = match ran.ended {
             Ok((results, outcome)) => {
                 if let Some(waiting) = ran.command.and_then(|id| self.commands.get_mut(&id)) {
+                    waiting.command.arguments = ran.arguments;
                     waiting.results = Some(results);
                 }
                 outcome
@@ -356,9 +359,8 @@ impl Owner {
                     return failed;
                 }
                 let call = Call {
-                    function: (*waiting.command.function).clone(),
-                    // Kept: a job whose state was dropped runs again.
-                    arguments: waiting.command.arguments.clone(),
+                    function: Arc::clone(&waiting.command.function),
+                    arguments: std::mem::take(&mut waiting.command.arguments),
                     envelope: waiting.command.envelope.clone(),
                     keeps: waiting.types.clone().filter(|_| keeps_answer),
                 };
@@ -385,7 +387,7 @@ impl Owner {
             Arc::clone(&self.parts.dispatch),
         );
         self.running = Some(Box::pin(async move {
-            let ended = run::run(&version, call, work, dispatch);
+            let ended = run::run(&version, &call, work, dispatch);
             let ended = match timeout_at(clock.as_ref(), deadline, ended).await {
                 Ok(ended) => ended,
                 Err(_elapsed) => Err(CallError::DeadlineExceeded {
@@ -393,7 +395,11 @@ impl Owner {
                     message: "did not answer in time; it had no effect".into(),
                 }),
             };
-            Ran { command, ended }
+            Ran {
+                command,
+                arguments: call.arguments,
+                ended,
+            }
         }));
         None
     }

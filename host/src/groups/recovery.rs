@@ -5,24 +5,27 @@ use super::delivery::Courier;
 use super::handle::{GroupHandle, INBOX_MAX};
 use super::journal::{Fatal, Journal, Progress};
 use super::owner::{Owner, Parts};
-use crate::config::{Config, HostName, ServiceConfig};
+use crate::config::{Config, HostName};
 use crate::dispatch::{Dispatch, ServiceId};
-use crate::log::{self, Log};
+use crate::log::Log;
 use crate::os::Os;
 use crate::os::executor::Tasks;
 use crate::os::task;
-use crate::replica::group::{self, Group, GroupError};
+use crate::replica::group::{self, Group};
 use crate::replica::sessions::Bounds;
 use crate::services::Services;
-use crate::state::{self, GroupId, Store, View};
+use crate::state::{GroupId, Store, View};
 use crate::telemetry;
-use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot, watch};
+
+mod error;
+mod opening;
+
+pub use error::RecoveryError;
+use opening::{Files, Opened};
 
 /// Folders below that of the host.
 pub const LOG_FOLDER: &str = "log";
@@ -41,75 +44,10 @@ pub struct Options {
     pub os: Os,
 }
 
-/// Why the groups cannot be brought back.
-#[derive(Debug, thiserror::Error)]
-pub enum RecoveryError {
-    /// The state store cannot be opened.
-    #[error("the state in {} cannot be used; `bookshop-host storage check` says more", .folder.display())]
-    State {
-        /// Where it is.
-        folder: PathBuf,
-        /// Why.
-        #[source]
-        source: state::OpenError,
-    },
-    /// The state store cannot be worked with.
-    #[error("the state in {} cannot be used; `bookshop-host storage check` says more", .folder.display())]
-    Store {
-        /// Where it is.
-        folder: PathBuf,
-        /// Why.
-        #[source]
-        source: state::StoreError,
-    },
-    /// The state store cannot be read.
-    #[error("the state in {} cannot be used; `bookshop-host storage check` says more", .folder.display())]
-    Read {
-        /// Where it is.
-        folder: PathBuf,
-        /// Why.
-        #[source]
-        source: state::ReadError,
-    },
-    /// The log cannot be opened.
-    #[error("the log in {} cannot be used; `bookshop-host storage check` says more", .folder.display())]
-    Log {
-        /// Where it is.
-        folder: PathBuf,
-        /// Why.
-        #[source]
-        source: log::OpenError,
-    },
-    /// What is between the state store and the log is missing.
-    #[error(
-        "the state of service {service} ends with entry {applied} and the log begins with entry {first}: one of both was lost or replaced; put back the copy that fits"
-    )]
-    Gap {
-        /// The service.
-        service: String,
-        /// The last entry in the state store.
-        applied: u64,
-        /// The first entry of the log.
-        first: u64,
-    },
-    /// A group's state cannot be understood.
-    #[error("the state of service {service} cannot be used")]
-    Group {
-        /// The service.
-        service: String,
-        /// Why.
-        #[source]
-        source: GroupError,
-    },
-    /// A thread cannot be started.
-    #[error("cannot start a thread")]
-    Thread(#[source] io::Error),
-}
-
 /// The groups as they were left, before anything runs.
 pub struct Recovered {
-    store: Store,
-    log: Log,
+    /// None if the host keeps nothing.
+    kept: Option<(Store, Log)>,
     groups: Vec<Found>,
     options: Options,
     /// Handles to the groups of services that the configuration has.
@@ -144,60 +82,41 @@ impl Running {
     }
 }
 
-/// Reads everything that the host keeps. `placed` are the replicated services that run here.
+/// Reads everything that the host keeps. A host that keeps nothing, and has no service that would, takes no room on the disk.
 ///
 /// # Errors
 /// See [`RecoveryError`]; nothing was changed, apart from the cut of a log's torn end.
 pub fn recover(options: Options) -> Result<Recovered, RecoveryError> {
     let folder = options.config.cluster.data.join(options.host.as_str());
-    let (log_folder, state_folder) = (folder.join(LOG_FOLDER), folder.join(STATE_FOLDER));
-    let store_error = |source| RecoveryError::Store {
-        folder: state_folder.clone(),
-        source,
-    };
-    let store = Store::open(options.os.blocks.as_ref(), &state_folder).map_err(|source| {
-        RecoveryError::State {
-            folder: state_folder.clone(),
-            source,
-        }
-    })?;
-    let placed: Vec<&ServiceConfig> = options
+    let placed: Vec<&str> = options
         .config
         .services
         .iter()
         .filter(|service| service.replicated.is_some() && service.is_placed_on(&options.host))
+        .map(|service| service.name.as_str())
         .collect();
-    for service in &placed {
-        store.register(service.name.as_str()).map_err(store_error)?;
+    let files = Files {
+        blocks: &options.os.blocks,
+        log: folder.join(LOG_FOLDER),
+        state: folder.join(STATE_FOLDER),
+    };
+    if placed.is_empty() && files.are_missing()? {
+        return Ok(Recovered {
+            kept: None,
+            groups: Vec::new(),
+            handles: BTreeMap::new(),
+            inboxes: BTreeMap::new(),
+            fatal: Fatal::default(),
+            options,
+        });
     }
-    let known = store.groups();
-    let mut entries: BTreeMap<u32, Vec<(u64, Bytes)>> = BTreeMap::new();
-    let must_have: Vec<(u32, u64)> = known
-        .iter()
-        .map(|group| (group.id.0, group.applied))
-        .collect();
-    let (mut log, recovery) = Log::open(
-        Arc::clone(&options.os.blocks),
-        &log_folder,
-        &log::Options::default(),
-        &must_have,
-        &mut |record| match record {
-            log::Record::Entry {
-                group,
-                index,
-                payload,
-            } => entries
-                .entry(group)
-                .or_default()
-                .push((index, Bytes::copy_from_slice(payload))),
-            log::Record::State { .. } => {}
-        },
-    )
-    .map_err(|source| RecoveryError::Log {
-        folder: log_folder.clone(),
-        source,
-    })?;
-    if let Some(cut) = recovery.cut {
+    let Opened {
+        store,
+        log,
+        groups,
+        cut,
+    } = files.open(&placed)?;
+    if let Some(cut) = cut {
         let message = format!(
             "cut {} bytes off the end of {}: they were being written when the host was ended, and nobody was told of them",
             cut.bytes,
@@ -205,59 +124,30 @@ pub fn recover(options: Options) -> Result<Recovered, RecoveryError> {
         );
         options.log.info(None, &message);
     }
-    for group in &known {
-        // An old copy of the state store, or one that was made anew, is told by this from one that fits.
-        if let Some(first) = log
-            .first(group.id.0)
-            .filter(|first| *first > group.applied + 1)
-        {
-            return Err(RecoveryError::Gap {
-                service: group.name.clone(),
-                applied: group.applied,
-                first,
-            });
-        }
-        // The log may not know of the last checkpoint.
-        log.compact(group.id.0, group.applied);
-    }
     let mut recovered = Recovered {
+        kept: None,
         groups: Vec::new(),
         handles: BTreeMap::new(),
         inboxes: BTreeMap::new(),
         fatal: Fatal::default(),
-        store,
-        log,
         options,
     };
-    for state::Group { id, name, applied } in known {
-        let entries = entries.remove(&id.0).unwrap_or_default();
-        recovered
-            .add(id, name, applied, entries)
-            .map_err(|error| match error {
-                AddError::Read(source) => RecoveryError::Read {
-                    folder: state_folder.clone(),
-                    source,
-                },
-                AddError::Group(service, source) => RecoveryError::Group { service, source },
-            })?;
+    for found in groups {
+        recovered.add(&store, found)?;
     }
+    recovered.kept = Some((store, log));
     Ok(recovered)
 }
 
-enum AddError {
-    Read(state::ReadError),
-    Group(String, GroupError),
-}
-
 impl Recovered {
-    fn add(
-        &mut self,
-        id: GroupId,
-        name: String,
-        applied: u64,
-        entries: Vec<(u64, Bytes)>,
-    ) -> Result<(), AddError> {
-        let base = self.store.base(id).map_err(AddError::Read)?;
+    fn add(&mut self, store: &Store, found: opening::Found) -> Result<(), RecoveryError> {
+        let opening::Found {
+            id,
+            name,
+            applied,
+            entries,
+        } = found;
+        let base = store.base(id).map_err(RecoveryError::Read)?;
         let config = &self.options.config;
         let service = config
             .services
@@ -279,8 +169,13 @@ impl Recovered {
             ),
             mutant: None,
         };
-        let group = Group::recover(group_options, View::new(base), applied, entries)
-            .map_err(|source| AddError::Group(name.clone(), source))?;
+        let group =
+            Group::recover(group_options, View::new(base), applied, entries).map_err(|source| {
+                RecoveryError::Group {
+                    service: name.clone(),
+                    source,
+                }
+            })?;
         let (requests, inbox) = mpsc::channel(INBOX_MAX);
         let handle = GroupHandle {
             requests,
@@ -303,14 +198,20 @@ impl Recovered {
         dispatch: impl FnOnce() -> Arc<dyn Dispatch> + Send + 'static,
     ) -> Result<Running, RecoveryError> {
         let Self {
-            store,
-            log,
+            kept,
             groups,
             options,
             handles,
             mut inboxes,
             fatal,
         } = self;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let Some((store, log)) = kept else {
+            return Ok(Running {
+                _stop: stop,
+                threads: Vec::new(),
+            });
+        };
         let mut senders = BTreeMap::new();
         let mut receivers = BTreeMap::new();
         for found in &groups {
@@ -324,7 +225,6 @@ impl Recovered {
         }
         let (journal, log_thread) =
             Journal::start(log, senders, fatal.clone()).map_err(RecoveryError::Thread)?;
-        let (stop, stopped) = oneshot::channel::<()>();
         let services = Arc::clone(services);
         let cluster = options.config.cluster.clone();
         let runtime = task::runtime().map_err(RecoveryError::Thread)?;

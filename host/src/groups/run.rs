@@ -24,7 +24,7 @@ const ON_REPLY: &str = "on-reply";
 /// A call of a function with everything that it needs.
 pub struct Call {
     /// What is called.
-    pub function: FunctionName,
+    pub function: Arc<FunctionName>,
     /// Its arguments.
     pub arguments: Vec<Val>,
     /// Its identity and bounds.
@@ -63,10 +63,10 @@ impl Call {
 
     fn handler(interface: &str, function: &str, arguments: Vec<Val>, envelope: Envelope) -> Self {
         Self {
-            function: FunctionName {
+            function: Arc::new(FunctionName {
                 interface: interface.to_owned(),
                 function: function.to_owned(),
-            },
+            }),
             arguments,
             envelope,
             keeps: None,
@@ -80,7 +80,7 @@ impl Call {
 /// As of any call; it has no effect then.
 pub async fn run(
     version: &Arc<Version>,
-    call: Call,
+    call: &Call,
     work: Work,
     dispatch: Arc<dyn Dispatch>,
 ) -> Result<(Vec<Val>, Outcome), CallError> {
@@ -90,8 +90,15 @@ pub async fn run(
         envelope,
         keeps,
     } = call;
-    let (results, effects) =
-        pool::command(version, &function, envelope, &arguments, work, dispatch).await?;
+    let (results, effects) = pool::command(
+        version,
+        function,
+        envelope.clone(),
+        arguments,
+        work,
+        dispatch,
+    )
+    .await?;
     let answer =
         match keeps {
             None => None,

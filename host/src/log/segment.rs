@@ -207,7 +207,12 @@ impl Spares {
                 (self.refused, self.refused_max) = (0, 0);
                 Ok(false)
             }
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
                 // What there is of it is given back: the state store may need it to let the log be shorter.
                 if self.making.take().is_some() {
                     self.disk.remove(&path)?;

@@ -64,8 +64,6 @@ pub struct Options {
 struct Pending {
     index: u64,
     bytes: usize,
-    /// What came since the last checkpoint, with this entry.
-    after: Layer,
     meta: Meta,
     writes: Vec<Write>,
     cause: Cause,
@@ -102,6 +100,9 @@ pub struct Group {
     committed: View,
     index: u64,
     meta: Meta,
+    /// What commands see: the committed state and everything that is on its way there. Each entry is applied to both, in place: were they one map in many
+    /// versions, every write would copy the nodes above it.
+    speculative: View,
     pending: VecDeque<Pending>,
     pending_bytes: usize,
     queue: VecDeque<Waiting>,
@@ -140,6 +141,7 @@ impl Group {
             } else {
                 meta.time_ms
             }),
+            speculative: committed.clone(),
             committed,
             index,
             meta,
@@ -211,7 +213,7 @@ impl Group {
         if self.has(Mutant::FoldUncommitted)
             && let Some(pending) = self.pending.back()
         {
-            let (index, layer) = (pending.index, pending.after.clone());
+            let (index, layer) = (pending.index, self.speculative.recent().clone());
             self.committed.freeze();
             self.rebuild();
             return Some((index, layer));
@@ -223,7 +225,8 @@ impl Group {
 
     /// What [`freeze`](Self::freeze) gave is in the state store.
     pub fn folded(&mut self, base: crate::state::Base) {
-        drop(self.committed.folded(base));
+        drop(self.committed.folded(base.clone()));
+        drop(self.speculative.folded(base));
     }
 
     /// What [`freeze`](Self::freeze) gave could not be folded: it counts as recent again.
@@ -343,15 +346,11 @@ impl Group {
         Ok(())
     }
 
-    /// What commands see: the committed state and everything that is on its way there.
-    fn speculative(&self) -> (View, Meta) {
-        match self.pending.back() {
-            Some(pending) => (
-                self.committed.with_recent(pending.after.clone()),
-                pending.meta,
-            ),
-            None => (self.committed.clone(), self.meta),
-        }
+    /// What is known of the speculative state as a whole.
+    fn speculative_meta(&self) -> Meta {
+        self.pending
+            .back()
+            .map_or(self.meta, |pending| pending.meta)
     }
 
     /// Tells a caller, once everything that its command saw is committed.
@@ -385,13 +384,13 @@ impl Group {
             self.pending_bytes -= pending.bytes;
             self.index = pending.index;
             self.meta = pending.meta;
-            self.committed = self.committed.with_recent(pending.after);
             match &pending.cause {
                 Cause::Command => {}
                 Cause::Timer(timer) => self.timers.remove(timer),
                 Cause::Reply(id) => self.messages.remove(id),
             }
             self.note(&pending.writes)?;
+            self.committed.apply(pending.writes);
             answers.extend(pending.answers);
         }
         if self.index > before && !self.has(Mutant::ForgetPublish) {
@@ -429,6 +428,7 @@ impl Group {
                 actions.push(Action::Answer { id, answer });
             }
         }
+        self.rebuild();
         if !self.has(Mutant::KeepStaleRun)
             && let Some(running) = &mut self.running
         {
@@ -436,12 +436,11 @@ impl Group {
         }
     }
 
-    /// Makes the layers of uncommitted entries anew above the committed one.
+    /// Makes the speculative state anew above the committed one.
     fn rebuild(&mut self) {
-        let mut view = self.committed.clone();
-        for pending in &mut self.pending {
-            view.apply(pending.writes.iter().cloned());
-            pending.after = view.recent().clone();
+        self.speculative = self.committed.clone();
+        for pending in &self.pending {
+            self.speculative.apply(pending.writes.iter().cloned());
         }
     }
 }

@@ -50,7 +50,10 @@ impl World<'_> {
         )
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the parts of a call, from the two kinds of callers")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the parts of a call, from the two kinds of callers"
+    )]
     pub(super) fn submit(
         &mut self,
         service: &str,
@@ -77,7 +80,14 @@ impl World<'_> {
             if self.node.is_none() {
                 return Ok(());
             }
-            let answer = query(&self.services, &self.dispatch, &self.os, service, &types, values)?;
+            let answer = query(
+                &self.services,
+                &self.dispatch,
+                &self.os,
+                service,
+                &types,
+                values,
+            )?;
             if let (Ok(values), Cause::Client(caller, request)) = (&answer, &cause) {
                 let result = result(&types, values);
                 let looked = Looked {
@@ -137,29 +147,42 @@ impl World<'_> {
         else {
             return Ok(());
         };
-        let entry = pending.key.and_then(|key| self.histories.get(&group)?.1.entry_of(&key));
+        let entry = pending
+            .key
+            .and_then(|key| self.histories.get(&group)?.1.entry_of(&key));
         if let Some((_, history)) = self.histories.get_mut(&group) {
             match &answer {
                 // Its own entry, or the last one that it saw.
-                Answer::Own | Answer::Recorded(_) => history.acknowledge(entry.unwrap_or(pending.seen)),
+                Answer::Own | Answer::Recorded(_) => {
+                    history.acknowledge(entry.unwrap_or(pending.seen))
+                }
                 Answer::Refused(_) => {}
             }
         }
         let types = Arc::clone(&pending.types);
         let answered = match answer {
             Answer::Own => Ok(pending.results),
-            Answer::Recorded(recorded) => match types.types.results.decode(&recorded.reply, 1 << 24) {
-                Ok(values) => Ok(values),
-                Err(error) => return violated(format!("a kept answer cannot be read: {error}")),
-            },
-            Answer::Refused(refusal) => Err(owner::refused(String::new(), refusal)),
+            Answer::Recorded(recorded) => {
+                match types.types.results.decode(&recorded.reply, 1 << 24) {
+                    Ok(values) => Ok(values),
+                    Err(error) => {
+                        return violated(format!("a kept answer cannot be read: {error}"));
+                    }
+                }
+            }
+            Answer::Refused(refusal) => Err(owner::refused(types.name.interface.clone(), refusal)),
         };
         self.give(pending.from, answered, Some(&types));
         Ok(())
     }
 
     /// Sends an answer on its way.
-    pub(super) fn give(&mut self, from: From, answer: Result<Vec<Val>, CallError>, types: Option<&FunctionType>) {
+    pub(super) fn give(
+        &mut self,
+        from: From,
+        answer: Result<Vec<Val>, CallError>,
+        types: Option<&FunctionType>,
+    ) {
         match from {
             From::Client(client, attempt) => {
                 let heard = match (answer, types) {
@@ -167,7 +190,8 @@ impl World<'_> {
                     (Ok(_), None) => Heard::Result(Value::Null),
                     (Err(error), _) => Heard::Error(error),
                 };
-                let is_lost = self.plan.faults.network && !self.is_settling && self.random.chance(10);
+                let is_lost =
+                    self.plan.faults.network && !self.is_settling && self.random.chance(10);
                 if !is_lost {
                     self.soon(400, Happening::Heard(client, attempt, heard));
                 }
@@ -181,9 +205,13 @@ impl World<'_> {
                     (Err(CallError::Unavailable { .. }), _) => None,
                     (Err(error), _) => Some(Err(error)),
                 };
-                let is_lost = self.plan.faults.network && !self.is_settling && self.random.chance(20);
+                let is_lost =
+                    self.plan.faults.network && !self.is_settling && self.random.chance(20);
                 let reply = if is_lost { None } else { reply };
-                self.soon_alive(if is_lost { 2_000_000 } else { 2_000 }, Happening::Delivered(sender, id, reply));
+                self.soon_alive(
+                    if is_lost { 2_000_000 } else { 2_000 },
+                    Happening::Delivered(sender, id, reply),
+                );
             }
         }
     }
@@ -196,7 +224,11 @@ impl World<'_> {
     ) -> Step {
         let delivery = match reply {
             Some(reply) => {
-                if let Some(member) = self.node.as_mut().and_then(|node| node.members.get_mut(&group)) {
+                if let Some(member) = self
+                    .node
+                    .as_mut()
+                    .and_then(|node| node.members.get_mut(&group))
+                {
                     member.replies.insert(id, reply);
                 }
                 Delivery::Done

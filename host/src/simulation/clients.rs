@@ -18,7 +18,10 @@ impl World<'_> {
             Some(request) => {
                 self.begun += 1;
                 self.tell(|| {
-                    format!("client {client} calls {}.{}{} key {:?}", request.service, request.function, request.arguments, request.key)
+                    format!(
+                        "client {client} calls {}.{}{} key {:?}",
+                        request.service, request.function, request.arguments, request.key
+                    )
                 });
                 self.clients[client].call = self.begun;
                 self.send(client, Arc::new(request));
@@ -45,7 +48,11 @@ impl World<'_> {
         }
         // Only what may be repeated is: no host sends another call twice.
         if is_faulty && request.key.is_some() && self.random.chance(30) {
-            let within_us = if self.random.chance(200) { 20_000_000 } else { 200_000 };
+            let within_us = if self.random.chance(200) {
+                20_000_000
+            } else {
+                200_000
+            };
             self.soon(within_us, arrive());
         }
         self.after(PATIENCE, Happening::Impatient(client, attempt));
@@ -84,12 +91,25 @@ impl World<'_> {
         match heard {
             Heard::Result(heard) => match result {
                 Some(result) if result == *heard => {}
-                Some(result) => return violated(format!("client {client} hears {heard} of {}, whose result was {result}", request.function)),
-                None => return violated(format!("client {client} hears {heard} of {}, which has not happened", request.function)),
+                Some(result) => {
+                    return violated(format!(
+                        "client {client} hears {heard} of {}, whose result was {result}",
+                        request.function
+                    ));
+                }
+                None => {
+                    return violated(format!(
+                        "client {client} hears {heard} of {}, which has not happened",
+                        request.function
+                    ));
+                }
             },
             Heard::Error(error) if request.key.is_none() => {
                 if result.is_some() {
-                    return violated(format!("client {client} hears {error} of {}, which took effect", request.function));
+                    return violated(format!(
+                        "client {client} hears {error} of {}, which took effect",
+                        request.function
+                    ));
                 }
                 self.denied.insert(caller);
             }
@@ -101,7 +121,11 @@ impl World<'_> {
             .heard(client, &request, heard)
             .map_err(Stop::Violated)?;
         // Now and then a pause, in which timers go off.
-        let pause_us = if self.random.chance(40) { 3_000_000 } else { 30_000 };
+        let pause_us = if self.random.chance(40) {
+            3_000_000
+        } else {
+            30_000
+        };
         self.soon(pause_us, Happening::Client(client));
         Ok(())
     }

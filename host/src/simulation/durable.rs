@@ -20,8 +20,10 @@ impl World<'_> {
             return Ok(());
         }
         node.is_folding = true;
-        let through: Vec<(GroupId, u64)> =
-            folds.iter().map(|fold| (fold.group, fold.applied)).collect();
+        let through: Vec<(GroupId, u64)> = folds
+            .iter()
+            .map(|fold| (fold.group, fold.applied))
+            .collect();
         let folded = node.store.fold(&folds);
         let took = self.disk.take_elapsed();
         let is_done = match folded {
@@ -140,11 +142,18 @@ impl World<'_> {
                 return Err(Stop::Ended);
             }
         }
+        self.unproven.clear();
         for (group, index) in durable {
+            if let Some((_, history)) = self.histories.get(group) {
+                self.unproven.insert(*group, history.through);
+            }
             self.settle_history(*group, *index)?;
             self.step(*group, Event::Committed(*index))?;
         }
-        let node = self.node.as_mut().filter(|node| !node.touched.is_empty() && !node.is_syncing);
+        let node = self
+            .node
+            .as_mut()
+            .filter(|node| !node.touched.is_empty() && !node.is_syncing);
         if let Some(node) = node {
             node.is_syncing = true;
             self.soon_alive(60, Happening::Sync);
@@ -159,9 +168,17 @@ impl World<'_> {
 
     pub(super) fn refused(&mut self, group: GroupId, index: u64, generation: u64) -> Step {
         self.tell(|| format!("no room for entry {index} of group {}", group.0));
-        if let Some(member) = self.node.as_mut().and_then(|node| node.members.get_mut(&group)) {
+        if let Some(member) = self
+            .node
+            .as_mut()
+            .and_then(|node| node.members.get_mut(&group))
+        {
             member.last = index - 1;
-            for pending in member.commands.values_mut().filter(|pending| pending.seen >= index) {
+            for pending in member
+                .commands
+                .values_mut()
+                .filter(|pending| pending.seen >= index)
+            {
                 // What it sees will never be; until it has run again there is nothing to tell.
                 pending.looked = None;
                 pending.seen = u64::MAX;

@@ -67,7 +67,12 @@ impl Guests {
     ///
     /// # Errors
     /// See [`GuestsError`].
-    pub async fn load(config: Config, program: PathBuf, target: PathBuf, os: &Os) -> Result<Self, GuestsError> {
+    pub async fn load(
+        config: Config,
+        program: PathBuf,
+        target: PathBuf,
+        os: &Os,
+    ) -> Result<Self, GuestsError> {
         let memory_bytes = config
             .services
             .iter()
@@ -196,6 +201,11 @@ impl Dispatch for NoCalls {
 pub fn published(services: &Services) -> BTreeMap<String, Published> {
     services
         .iter()
-        .filter_map(|slot| Some((slot.service.name.to_string(), slot.service.published.clone()?)))
+        .filter_map(|slot| {
+            Some((
+                slot.service.name.to_string(),
+                slot.service.published.clone()?,
+            ))
+        })
         .collect()
 }

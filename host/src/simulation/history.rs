@@ -41,10 +41,16 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Client((client, _), request) => write!(f, "client {client} called {}", request.function),
+            Self::Client((client, _), request) => {
+                write!(f, "client {client} called {}", request.function)
+            }
             Self::Message { from, function, .. } => {
                 let (group, MessageId { index, ordinal }) = from;
-                write!(f, "group {} sent {function} with entry {index}, message {ordinal}", group.0)
+                write!(
+                    f,
+                    "group {} sent {function} with entry {index}, message {ordinal}",
+                    group.0
+                )
             }
             Self::Timer(key) => write!(f, "timer {key}"),
             Self::Reply { tag, .. } => write!(f, "the answer for {tag}"),
@@ -161,7 +167,10 @@ impl History {
         while self.made.back().is_some_and(|made| made.index >= index)
             && let Some(made) = self.made.pop_back()
         {
-            if let Some(key) = made.key.filter(|key| self.keys.get(key) == Some(&made.index)) {
+            if let Some(key) = made
+                .key
+                .filter(|key| self.keys.get(key) == Some(&made.index))
+            {
                 self.keys.remove(&key);
             }
         }
@@ -203,17 +212,26 @@ impl History {
             Cause::Timer(key) => {
                 let due = made_due(&self.timers, key, made.time_ms);
                 if !due.is_some_and(|due| self.timers.remove(&due)) {
-                    return Err(format!("timer {key:?} went off without being set, at entry {}", made.index));
+                    return Err(format!(
+                        "timer {key:?} went off without being set, at entry {}",
+                        made.index
+                    ));
                 }
             }
             Cause::Reply { id, .. } => {
                 if !self.messages.contains(id) {
-                    return Err(format!("the answer of a message was handled twice, at entry {}", made.index));
+                    return Err(format!(
+                        "the answer of a message was handled twice, at entry {}",
+                        made.index
+                    ));
                 }
             }
             Cause::Message { from, .. } => {
                 if is_second(self.received.insert(*from, made.time_ms)) {
-                    return Err(format!("message {:?} has a second effect, at entry {}", from.1, made.index));
+                    return Err(format!(
+                        "message {:?} has a second effect, at entry {}",
+                        from.1, made.index
+                    ));
                 }
             }
             Cause::Client(..) => {}
@@ -281,7 +299,9 @@ impl History {
         }
         match expected.next() {
             None => Ok(()),
-            Some((key, _)) => Err(format!("the state recovered at entry {index} has lost {key:?}")),
+            Some((key, _)) => Err(format!(
+                "the state recovered at entry {index} has lost {key:?}"
+            )),
         }
     }
 }

@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 /// Used idempotency keys are known for at least so many times the age of a kept answer.
 const REMEMBERED_AGES: u64 = 7;
+/// Of a thousand starts, so many are followed by another end before the disk has done this many operations more.
+const AGAIN: u32 = 200;
+const OPERATIONS_AGAIN: u64 = 200;
 
 impl World<'_> {
     /// The host is gone.
@@ -23,7 +26,13 @@ impl World<'_> {
         } else {
             self.disk.kill();
         }
-        self.tell(|| if is_power { "the machine loses power".into() } else { "the host is killed".into() });
+        self.tell(|| {
+            if is_power {
+                "the machine loses power".into()
+            } else {
+                "the host is killed".into()
+            }
+        });
         self.soon(50_000, Happening::Start);
         for client in 0..self.clients.len() {
             if self.clients[client].request.is_some() {
@@ -57,27 +66,50 @@ impl World<'_> {
         if self.life == 0 {
             self.life = 1;
         }
+        if self.plan.faults.crashes
+            && !self.is_settling
+            && self.plan.crash_at.is_none()
+            && self.random.chance(AGAIN)
+        {
+            // While it still mends what the last end left, or soon after.
+            let operations = self.random.below(OPERATIONS_AGAIN);
+            self.disk.crash_after(operations);
+        }
         let disk: Arc<dyn BlockDisk> = Arc::new(self.disk.clone());
+        let failed_syncs = self.disk.injected().failed_syncs;
         let mut node = match Node::start(&disk, &self.services, self.plan) {
             Ok(node) => node,
+            // As it must: it is for whoever started it to try again.
+            Err(_) if self.disk.injected().failed_syncs > failed_syncs => return Err(Stop::Ended),
             Err(error) => return self.not_started(&error),
         };
         let services = Arc::clone(&self.services);
         for (id, member) in &mut node.members {
-            let (name, history) = self
-                .histories
-                .entry(*id)
-                .or_insert_with(|| {
-                    let slot = services.find(&member.name);
-                    let replicated = slot.and_then(|slot| slot.service.config.replicated.as_ref());
-                    let age_ms = replicated.map_or(u64::MAX, |it| u64::try_from(it.session_age.as_millis()).unwrap_or(u64::MAX));
-                    let remembered_ms = age_ms.saturating_mul(REMEMBERED_AGES);
-                    (member.name.clone(), History::new(remembered_ms))
+            let (name, history) = self.histories.entry(*id).or_insert_with(|| {
+                let slot = services.find(&member.name);
+                let replicated = slot.and_then(|slot| slot.service.config.replicated.as_ref());
+                let age_ms = replicated.map_or(u64::MAX, |it| {
+                    u64::try_from(it.session_age.as_millis()).unwrap_or(u64::MAX)
                 });
+                let remembered_ms = age_ms.saturating_mul(REMEMBERED_AGES);
+                (member.name.clone(), History::new(remembered_ms))
+            });
             let (view, _, index) = member.group.committed();
-            history
-                .check_recovered(view, index)
-                .map_err(|what| Stop::Violated(format!("{name}: {what}")))?;
+            let injected = self.disk.injected();
+            let is_lossy = injected.lost_writes + injected.misdirected_writes > 0;
+            if is_lossy
+                && index < history.through
+                && self.unproven.get(id).is_some_and(|before| *before <= index)
+            {
+                // The disk lost the whole last batch, of which nothing else tells: the one loss that goes unnoticed, as the log says itself.
+                self.report.found_damage = true;
+                return Ok(());
+            }
+            let recovered = history.check_recovered(view, index);
+            if recovered.is_err() && self.disk.is_down() {
+                return Err(Stop::Ended);
+            }
+            recovered.map_err(|what| Stop::Violated(format!("{name}: {what}")))?;
             history.drop_from(index + 1);
         }
         let groups: Vec<(GroupId, u64)> = node

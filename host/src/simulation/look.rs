@@ -17,12 +17,18 @@ use tokio::sync::oneshot;
 use wasmtime::component::Val;
 
 /// A function of a service.
-pub(super) fn find(services: &Services, service: &str, interface: &str, function: &str) -> Option<Arc<FunctionType>> {
+pub(super) fn find(
+    services: &Services,
+    service: &str,
+    interface: &str,
+    function: &str,
+) -> Option<Arc<FunctionType>> {
     let types = services.find(service)?.types()?;
     types
         .iter()
         .find(|types| {
-            interface::without_version(&types.name.interface) == interface && types.name.function == function
+            interface::without_version(&types.name.interface) == interface
+                && types.name.function == function
         })
         .cloned()
 }
@@ -36,7 +42,10 @@ pub(super) fn query(
     types: &FunctionType,
     arguments: Vec<Val>,
 ) -> Result<Result<Vec<Val>, CallError>, Stop> {
-    let Some((slot, version)) = services.find(service).and_then(|slot| Some((slot, slot.running()?))) else {
+    let Some((slot, version)) = services
+        .find(service)
+        .and_then(|slot| Some((slot, slot.running()?)))
+    else {
         return violated(format!("{service} does not run"));
     };
     let invocation = Invocation {
@@ -49,7 +58,9 @@ pub(super) fn query(
     let (reply, mut replied) = oneshot::channel();
     let mut reply = Some(reply);
     let dispatch: Arc<dyn Dispatch> = Arc::clone(dispatch) as Arc<dyn Dispatch>;
-    let ended = block(pool::call(version, invocation, arguments, &mut reply, dispatch))?;
+    let ended = block(pool::call(
+        version, invocation, arguments, &mut reply, dispatch,
+    ))?;
     Ok(ended.and_then(|()| {
         replied.try_recv().map_err(|_| CallError::Trapped {
             service: service.to_owned(),
@@ -80,7 +91,14 @@ impl Look for Looker {
         let types = find(&self.services, service, interface, function)
             .ok_or_else(|| trapped(format!("no function {interface}.{function}")))?;
         let values = address::arguments(&types, &arguments.to_string()).map_err(trapped)?;
-        match query(&self.services, &self.dispatch, &self.os, service, &types, values) {
+        match query(
+            &self.services,
+            &self.dispatch,
+            &self.os,
+            service,
+            &types,
+            values,
+        ) {
             Ok(answer) => answer.map(|values| result(&types, &values)),
             Err(Stop::Violated(what)) => Err(trapped(what)),
             Err(Stop::Ended) => Err(trapped("the host ended".into())),

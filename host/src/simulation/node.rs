@@ -17,6 +17,7 @@ use crate::state::{self, Fold, GroupId, Store, View};
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub struct Member {
     pub next_command: u64,
     pub replies: BTreeMap<MessageId, Result<String, CallError>>,
     pub next_tick: Option<Duration>,
+    /// Times in a row that it wanted to be woken at once.
+    pub hasty_ticks: u32,
     /// The last entry that was made, whether the log took it or not.
     pub last: u64,
 }
@@ -103,10 +106,16 @@ impl StartError {
     /// Whether there is merely no room.
     pub fn is_full(&self) -> bool {
         match self {
+            // What is cut off a torn log is noted in a file first.
+            Self::Log(log::OpenError::Io { source, .. }) => {
+                source.kind() == io::ErrorKind::StorageFull
+            }
             Self::State(state::OpenError::Full { .. })
             | Self::Store(state::StoreError::Full { .. })
             | Self::Log(log::OpenError::Full { .. }) => true,
-            Self::State(_) | Self::Store(_) | Self::Read(_) | Self::Log(_) | Self::Group(_) => false,
+            Self::State(_) | Self::Store(_) | Self::Read(_) | Self::Log(_) | Self::Group(_) => {
+                false
+            }
         }
     }
 }
@@ -123,8 +132,10 @@ impl Node {
             store.register(&slot.service.name)?;
         }
         let known = store.groups();
-        let must_have: Vec<(u32, u64)> =
-            known.iter().map(|group| (group.id.0, group.applied)).collect();
+        let must_have: Vec<(u32, u64)> = known
+            .iter()
+            .map(|group| (group.id.0, group.applied))
+            .collect();
         let mut options = log::Options {
             segment_bytes: SEGMENT_BYTES,
             ..log::Options::default()
@@ -191,6 +202,7 @@ impl Node {
                 next_command: 0,
                 replies: BTreeMap::new(),
                 next_tick: None,
+                hasty_ticks: 0,
             };
             members.insert(id, member);
         }

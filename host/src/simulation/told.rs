@@ -21,13 +21,18 @@ impl World<'_> {
             match &made.cause {
                 Cause::Client(caller, client) => {
                     if self.denied.contains(caller) {
-                        return violated(format!("{name}.{} took effect, although its caller was told that it did not", client.function));
+                        return violated(format!(
+                            "{name}.{} took effect, although its caller was told that it did not",
+                            client.function
+                        ));
                     }
                     self.results.insert(*caller, made.result.clone());
                     request = Some((caller.0, client.as_ref()));
                 }
                 Cause::Message {
-                    function, arguments, ..
+                    function,
+                    arguments,
+                    ..
                 } => message = Some((function.as_str(), arguments.as_str())),
                 Cause::Timer(key) => timer = Some(key.as_str()),
                 Cause::Reply { tag, .. } => reply = Some(tag.as_str()),
@@ -52,11 +57,17 @@ impl World<'_> {
 
     /// Tells the workload what commands saw that changed nothing, once everything that they saw is committed and nothing else.
     pub(super) fn settle_looks(&mut self, group: GroupId) -> Step {
-        let member = self.node.as_mut().and_then(|node| node.members.get_mut(&group));
+        let member = self
+            .node
+            .as_mut()
+            .and_then(|node| node.members.get_mut(&group));
         let (Some(member), Some((name, history))) = (member, self.histories.get(&group)) else {
             return Ok(());
         };
-        let seen = member.commands.values_mut().filter(|pending| pending.seen <= history.through);
+        let seen = member
+            .commands
+            .values_mut()
+            .filter(|pending| pending.seen <= history.through);
         for sight in seen.filter_map(|pending| pending.looked.take()) {
             let looked = Looked {
                 service: name,

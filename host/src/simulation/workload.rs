@@ -86,7 +86,13 @@ pub trait Look {
     ///
     /// # Errors
     /// As the service says.
-    fn ask(&mut self, service: &str, interface: &str, function: &str, arguments: Value) -> Result<Value, CallError>;
+    fn ask(
+        &mut self,
+        service: &str,
+        interface: &str,
+        function: &str,
+        arguments: Value,
+    ) -> Result<Value, CallError>;
 }
 
 /// What clients do and expect. Every method may find that something must not be so, and says what.

@@ -19,7 +19,9 @@ use crate::replica::keyspace::MessageId;
 use crate::services::Services;
 use crate::state::GroupId;
 use serde_json::Value;
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +77,8 @@ pub(super) enum Happening {
     Skew,
     /// The disk gets full, or has room again.
     Fill(bool),
+    /// Everything should long be over.
+    Overdue,
 }
 
 #[derive(Default)]
@@ -116,6 +120,8 @@ pub struct World<'a> {
     pub(super) report: Report,
     pub(super) is_settling: bool,
     settled_at: Duration,
+    /// Where groups were before the last batch of the log, as long as nothing proves that it was there.
+    pub(super) unproven: BTreeMap<GroupId, u64>,
     /// Results of calls that took effect or looked, and were not heard of yet.
     pub(super) results: BTreeMap<Caller, Value>,
     /// Calls without a key that were told that they had no effect.
@@ -158,6 +164,7 @@ impl<'a> World<'a> {
             report: Report::default(),
             is_settling: false,
             settled_at: Duration::ZERO,
+            unproven: BTreeMap::new(),
             results: BTreeMap::new(),
             denied: BTreeSet::new(),
             events: BTreeMap::new(),
@@ -166,7 +173,10 @@ impl<'a> World<'a> {
             story: VecDeque::new(),
         };
         world.prepare();
-        let ran = world.work();
+        // A host that panics is as wrong as one that lies, and is to be told of in the same way.
+        let ran = catch_unwind(AssertUnwindSafe(|| world.work()));
+        let ran = ran
+            .unwrap_or_else(|panic| violated(format!("the host panics: {}", text(panic.as_ref()))));
         world.report.virtual_time = world.now;
         world.trace(&[world.disk.trace(), world.disk.operations()]);
         match ran {
@@ -252,11 +262,17 @@ impl<'a> World<'a> {
         self.disk.set_capacity(u64::MAX);
         self.clock.skew(0);
         self.tell(|| "faults end".into());
+        if self.disk.is_down() {
+            self.ended();
+        } else {
+            // No further end is to come.
+            self.disk.crash_after(u64::MAX);
+        }
         if self.node.is_none() {
             self.after(Duration::ZERO, Happening::Start);
         }
         let end = self.now + SETTLING_MAX;
-        self.at(end, 0, Happening::Skew);
+        self.at(end, 0, Happening::Overdue);
     }
 
     /// Whether nothing is left to be done.
@@ -267,7 +283,10 @@ impl<'a> World<'a> {
             && node.members.iter().all(|(id, member)| {
                 member.group.backlog() == 0
                     && self.histories.get(id).is_none_or(|(_, history)| {
-                        let is_due = history.timers.first().is_some_and(|(due_ms, _)| *due_ms <= wall_ms);
+                        let is_due = history
+                            .timers
+                            .first()
+                            .is_some_and(|(due_ms, _)| *due_ms <= wall_ms);
                         history.messages.is_empty() && !is_due
                     })
             })
@@ -286,6 +305,9 @@ impl<'a> World<'a> {
         self.life += 1;
         self.disk.crash();
         self.start()?;
+        if self.report.found_damage {
+            return Ok(());
+        }
         self.check_states()
     }
 
@@ -344,7 +366,12 @@ impl<'a> World<'a> {
                 self.story.pop_front();
             }
             let now = self.now.as_micros();
-            self.story.push_back(format!("{:>10}.{:03} ms  {}", now / 1000, now % 1000, line()));
+            self.story.push_back(format!(
+                "{:>10}.{:03} ms  {}",
+                now / 1000,
+                now % 1000,
+                line()
+            ));
         }
     }
 
@@ -370,9 +397,12 @@ impl<'a> World<'a> {
             Happening::Folded(through, is_done) => self.folded(&through, is_done),
             Happening::Start => self.start(),
             Happening::End => self.end(),
+            Happening::Overdue => {
+                violated("timers or messages are still not done, long after the last fault")
+            }
             Happening::Skew => {
                 if self.is_settling {
-                    return violated("timers or messages are still not done, long after the last fault");
+                    return Ok(());
                 }
                 let skew = i64::try_from(self.random.below(20_000)).unwrap_or(0) - 10_000;
                 self.clock.skew(skew);
@@ -390,13 +420,28 @@ impl<'a> World<'a> {
                     u64::MAX
                 };
                 self.disk.set_capacity(room);
-                self.tell(|| if is_full { "the disk is full".into() } else { "the disk has room".into() });
-                self.soon(if is_full { 1_500_000 } else { 6_000_000 }, Happening::Fill(!is_full));
+                self.tell(|| {
+                    if is_full {
+                        "the disk is full".into()
+                    } else {
+                        "the disk has room".into()
+                    }
+                });
+                self.soon(
+                    if is_full { 1_500_000 } else { 6_000_000 },
+                    Happening::Fill(!is_full),
+                );
                 Ok(())
             }
         }
     }
+}
 
+/// What a panic says.
+fn text(panic: &(dyn Any + Send)) -> &str {
+    let owned = || panic.downcast_ref::<String>().map(String::as_str);
+    let literal = || panic.downcast_ref::<&str>().copied();
+    owned().or_else(literal).unwrap_or("without a word")
 }
 
 pub(super) fn violated<T>(what: impl Into<String>) -> Result<T, Stop> {

@@ -1,6 +1,6 @@
 //! The command line against a running cluster, and on files.
 
-use crate::cluster::{Cluster, shop};
+use crate::cluster::{Cluster, KEEPER, shop};
 use crate::paths;
 use crate::test_host::written;
 use serde_json::{Value, json};
@@ -37,20 +37,38 @@ async fn status_has_the_documented_shape() {
     let admin = cluster.host("beta").admin.to_string();
     let output = run(&["status", "--json", "--admin", &admin]).await;
     let status: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(
-        (&status["cluster"], &status["groups"]),
-        (&json!("test"), &json!([]))
-    );
+    assert_eq!(status["cluster"], "test");
+    let groups = status["groups"].as_array().expect("groups");
+    let kept: Vec<_> = groups
+        .iter()
+        .map(|group| (&group["service"], &group["host"]))
+        .collect();
+    let keeper = json!(KEEPER);
+    let (queue, orders) = (json!("order-queue"), json!("orders"));
+    assert_eq!(kept, [(&queue, &keeper), (&orders, &keeper)]);
+    for key in [
+        "position",
+        "data_bytes",
+        "session_bytes",
+        "timers",
+        "messages",
+    ] {
+        assert!(groups.iter().all(|group| group[key].is_u64()), "{key}");
+    }
     for host in status["hosts"].as_array().expect("hosts") {
         assert_eq!(host["state"], "running");
         assert!(host["name"].is_string() && host["pid"].is_u64() && host["uptime_s"].is_u64());
     }
     let services = status["services"].as_array().expect("services");
-    assert_eq!(services.len(), 6);
+    assert_eq!(services.len(), 7);
     for service in services {
+        let hosts = match service["name"].as_str() {
+            Some("orders" | "order-queue") => json!([KEEPER]),
+            Some(_) | None => json!(["alpha", "beta"]),
+        };
         assert_eq!(
             (&service["state"], &service["hosts"]),
-            (&json!("running"), &json!(["alpha", "beta"]))
+            (&json!("running"), &hosts)
         );
         assert!(
             service["kind"].is_string() && service["calls"].is_u64() && service["errors"].is_u64()

@@ -251,11 +251,17 @@ impl Cluster {
         answer.ok().map(|(status, value)| (status.as_u16(), value))
     }
 
-    /// Sends SIGTERM and waits for the end.
+    /// Sends SIGTERM and waits for the end. What the hosts kept is gone then.
     pub async fn terminate(self) -> Ended {
         let pid = self.process.id().expect("it runs");
         kill(pid, "TERM").await;
-        self.ended().await
+        let data = self.file.with_file_name("data");
+        let folders: Vec<PathBuf> = self.hosts.iter().map(|host| data.join(host.name)).collect();
+        let ended = self.ended().await;
+        if ended.status.success() {
+            folders.iter().for_each(|folder| paths::remove_kept(folder));
+        }
+        ended
     }
 
     /// Waits for the end.

@@ -205,4 +205,5 @@ async fn a_full_disk_refuses_commands_and_answers_queries_until_there_is_room() 
     }
     assert_eq!(length(&client, kept + 1).await, Value::Null);
     assert_eq!(host.stop().await, 0);
+    paths::remove_kept(&paths::data().join(name));
 }

@@ -55,13 +55,20 @@ fn log_file(hosts: &Hosts) -> PathBuf {
 /// Has the host run until something is in its state store, and stops it.
 async fn until_checkpoint(hosts: &mut Hosts) {
     let store = hosts.folder("alpha").join("state/state.redb");
-    let changed = || std::fs::metadata(&store).and_then(|file| file.modified()).ok();
+    let changed = || {
+        std::fs::metadata(&store)
+            .and_then(|file| file.modified())
+            .ok()
+    };
     loop {
         let before = changed();
         let arguments = json!(["counter"]);
         let count = hosts.call("alpha", "keeper.count", &arguments).await;
         count.expect("the keeper answers");
-        until("the store changes", async || (changed() != before).then_some(())).await;
+        until("the store changes", async || {
+            (changed() != before).then_some(())
+        })
+        .await;
         hosts.stop("alpha").await;
         let check = storage_json(hosts, &["check"], 0).await;
         if check["hosts"][0]["services"][0]["checkpoint"] != 0 {

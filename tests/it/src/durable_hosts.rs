@@ -116,11 +116,14 @@ impl Hosts {
         assert!(status.success(), "{name}: {status}: {}", self.log(name));
     }
 
-    /// Stops all that run.
+    /// Stops all that run, and removes what hosts kept.
     pub async fn stop_all(mut self) {
         let running: Vec<&str> = self.processes.keys().copied().collect();
         for name in running {
             self.stop(name).await;
+        }
+        for host in &self.addresses {
+            paths::remove_kept(&self.folder(host.name));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Clients that write without pause while hosts are killed, and remember what they were told.
 
-use crate::cluster::PATIENCE;
+use crate::cluster::{PATIENCE, until};
 use crate::durable_hosts::with_key;
 use crate::processes::good_order;
 use bookshop_host::client::{CallOptions, Client, ClientError};
@@ -101,12 +101,11 @@ impl Caller {
 
     /// The same call with the same idempotency key until it is answered.
     async fn insist(&mut self, function: (&str, &str), arguments: &Value, key: &str) -> Value {
-        loop {
-            let answer = self.attempt(function, arguments, &with_key(key)).await;
-            if let Some(answer) = answer {
-                return answer;
-            }
-        }
+        until(
+            &format!("{}.{} is answered", function.0, function.1),
+            async || self.attempt(function, arguments, &with_key(key)).await,
+        )
+        .await
     }
 }
 
@@ -161,19 +160,27 @@ pub async fn count_with_key(told: &Told, mut caller: Caller) {
 pub async fn check_out(told: &Told, address: SocketAddr) {
     while !told.is_enough.get() {
         let number = told.number();
-        let key = (number % 2 == 0).then(|| format!("checkout-{number}"));
-        loop {
-            let answer = post(address, key.as_deref()).await;
-            if let Some((200, answer)) = &answer {
-                assert_eq!(answer["status"], "Order Approved", "{answer}");
-                let order = answer["orderId"].as_str().expect("an order has an id");
-                told.approved.borrow_mut().insert(order.to_owned());
-                told.answered();
-            }
-            if key.is_none() || matches!(answer, Some((200, _))) {
-                break;
-            }
-            tokio::time::sleep(AGAIN_AFTER).await;
+        let key = number
+            .is_multiple_of(2)
+            .then(|| format!("checkout-{number}"));
+        let bought = async || {
+            let (status, answer) = post(address, key.as_deref()).await?;
+            // Nothing else is said of an order that may be bought while hosts come and go.
+            assert!(
+                matches!(status, 200 | 503 | 504),
+                "{key:?}: {status} {answer}"
+            );
+            (status == 200).then_some(answer)
+        };
+        let answer = match &key {
+            Some(key) => Some(until(&format!("checkout {key} is answered"), bought).await),
+            None => bought().await,
+        };
+        if let Some(answer) = answer {
+            assert_eq!(answer["status"], "Order Approved", "{answer}");
+            let order = answer["orderId"].as_str().expect("an order has an id");
+            told.approved.borrow_mut().insert(order.to_owned());
+            told.answered();
         }
     }
 }

@@ -144,6 +144,32 @@ async fn an_order_recorded_while_the_queue_is_down_arrives_once_it_is_up() {
 }
 
 #[tokio::test]
+async fn a_checkout_that_is_repeated_after_a_kill_is_the_same_order() {
+    let mut hosts = Hosts::start(&["alpha", "beta"], &shop()).await;
+    let shop = hosts.address("alpha").http;
+    let bought = async || {
+        until("the checkout is answered", async || {
+            let (status, answer) = post(shop, Some("basket-1")).await?;
+            assert!(matches!(status, 200 | 503 | 504), "{status} {answer}");
+            (status == 200).then(|| answer["orderId"].clone())
+        })
+        .await
+    };
+    let order = bought().await;
+    assert_eq!(bought().await, order);
+    for host in ["alpha", "beta"] {
+        hosts.restart(host).await;
+    }
+    assert_eq!(bought().await, order);
+    until("the order is queued", async || {
+        let depth = hosts.call("beta", "order-queue.depth", &json!([])).await;
+        (depth.ok()?["ok"]["total"] == 1).then_some(())
+    })
+    .await;
+    hosts.stop_all().await;
+}
+
+#[tokio::test]
 async fn a_key_has_one_effect_and_one_answer_across_a_kill() {
     let mut hosts = Hosts::start(&["alpha"], &keeper()).await;
     let count = async |hosts: &Hosts, argument: &str| {

@@ -1,6 +1,7 @@
 //! Where the build leaves what the tests run.
 
-use std::path::PathBuf;
+use bookshop_host::groups::recovery::{LOG_FOLDER, STATE_FOLDER};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The target folder: this test runs from its `release/deps`.
@@ -58,4 +59,13 @@ pub fn unique(name: &str) -> String {
 /// The data root of all tests.
 pub fn data() -> PathBuf {
     target().join("it-data")
+}
+
+/// Removes what a host kept: its log takes 64 MiB, and there are hundreds of hosts in these tests. Only of hosts that ended as they should, so that of
+/// others it can be looked at.
+pub fn remove_kept(host_folder: &Path) {
+    for kept in [LOG_FOLDER, STATE_FOLDER] {
+        // A host that never got so far has none.
+        let _ = std::fs::remove_dir_all(host_folder.join(kept));
+    }
 }

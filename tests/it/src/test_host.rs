@@ -24,6 +24,8 @@ pub struct TestHost {
     pub host: Host,
     pub os: Os,
     pub client: Client,
+    /// Where it keeps what lasts.
+    folder: PathBuf,
 }
 
 /// The answer of a call: results as WAVE text, or the code and message of the failure.
@@ -119,6 +121,7 @@ impl TestHost {
             client: client.expect("the host listens"),
             host,
             os,
+            folder: paths::data().join(name),
         })
     }
 
@@ -260,9 +263,10 @@ impl TestHost {
         .await
     }
 
-    /// Drains and stops.
+    /// Drains and stops. What the host kept is gone then.
     pub async fn stop(self) {
         assert_eq!(self.host.stop().await, 0, "no call was cut off");
+        paths::remove_kept(&self.folder);
     }
 }
 

@@ -16,7 +16,10 @@ const CLIENTS: usize = 3;
 pub fn run(guests: &Guests, options: &Options) -> Result<bool> {
     let mut sums = Sums::default();
     let mut failed = 0;
-    for kind in Kind::ALL.into_iter().filter(|kind| options.workload.is_none_or(|only| only == *kind)) {
+    for kind in Kind::ALL
+        .into_iter()
+        .filter(|kind| options.workload.is_none_or(|only| only == *kind))
+    {
         let plan = Plan {
             calls: CALLS,
             clients: CLIENTS,
@@ -44,7 +47,11 @@ pub fn run(guests: &Guests, options: &Options) -> Result<bool> {
         for failure in &failures {
             story::tell(guests, options, failure);
         }
-        println!("{}: the host ended before each of {actions} actions, {} times with a violation", kind.name(), failures.len());
+        println!(
+            "{}: the host ended before each of {actions} actions, {} times with a violation",
+            kind.name(),
+            failures.len()
+        );
         failed += failures.len() as u64;
         sums.merge(&more);
     }

@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    // A panic of the host ends its simulation only, which tells of it.
+    std::panic::set_hook(Box::new(|_| {}));
     match run(&options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -115,7 +115,12 @@ fn faults(text: &str) -> Result<Faults, String> {
     let mut faults = Faults::NONE;
     for name in text.split(',') {
         match name {
-            "all" => faults = Faults { damage: faults.damage, ..Faults::ALL },
+            "all" => {
+                faults = Faults {
+                    damage: faults.damage,
+                    ..Faults::ALL
+                }
+            }
             "none" => {}
             "crashes" => faults.crashes = true,
             "failed-syncs" => faults.failed_syncs = true,
@@ -146,7 +151,11 @@ pub fn faults_text(faults: Faults) -> String {
         (faults.clock, "clock"),
         (faults.network, "network"),
     ];
-    let names: Vec<&str> = all.into_iter().filter(|(is_on, _)| *is_on).map(|(_, name)| name).collect();
+    let names: Vec<&str> = all
+        .into_iter()
+        .filter(|(is_on, _)| *is_on)
+        .map(|(_, name)| name)
+        .collect();
     match names.is_empty() {
         true => "none".into(),
         false => names.join(","),
@@ -166,7 +175,11 @@ mod tests {
 
     #[test]
     fn faults_are_read_as_they_are_written() {
-        for text in ["none", "crashes,network", "crashes,failed-syncs,full,clock,network"] {
+        for text in [
+            "none",
+            "crashes,network",
+            "crashes,failed-syncs,full,clock,network",
+        ] {
             assert_eq!(faults(text).map(faults_text), Ok(text.to_owned()));
         }
         assert_eq!(faults("all"), Ok(Faults::ALL));

@@ -29,7 +29,12 @@ pub struct Failure {
 }
 
 /// Runs one plan; twice, if it is to be compared with itself.
-pub fn simulate(guests: &Guests, plan: &Plan, kind: Kind, twice: bool) -> Result<Report, Box<Violation>> {
+pub fn simulate(
+    guests: &Guests,
+    plan: &Plan,
+    kind: Kind,
+    twice: bool,
+) -> Result<Report, Box<Violation>> {
     let run = || World::run(guests, plan, kind.begin(plan.clients).as_mut());
     let report = run()?;
     if twice {
@@ -46,14 +51,29 @@ pub fn simulate(guests: &Guests, plan: &Plan, kind: Kind, twice: bool) -> Result
     Ok(report)
 }
 
+/// What this thread has had of a core so far; zero where the system does not say.
+fn core_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
+}
+
 /// Runs plans on all cores until all are done, or too many fail. Failures are in the order of the plans.
-pub fn on_all_cores(guests: &Guests, jobs: usize, plans: &[(Plan, Kind, bool)], is_quiet: bool) -> (Sums, Vec<Failure>) {
+pub fn on_all_cores(
+    guests: &Guests,
+    jobs: usize,
+    plans: &[(Plan, Kind, bool)],
+    is_quiet: bool,
+) -> (Sums, Vec<Failure>) {
     let next = AtomicU64::new(0);
     let is_over = AtomicBool::new(false);
     let done = Mutex::new((Sums::default(), Vec::<(u64, Failure)>::new()));
     let work = || {
         let mut sums = Sums::default();
-        let begin = Instant::now();
+        let begin = core_time();
         while !is_over.load(Ordering::Relaxed) {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some((plan, kind, twice)) = plans.get(index as usize) else {
@@ -79,7 +99,7 @@ pub fn on_all_cores(guests: &Guests, jobs: usize, plans: &[(Plan, Kind, bool)], 
                 }
             }
         }
-        sums.core_time = begin.elapsed();
+        sums.core_time = core_time().saturating_sub(begin);
         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
         done.0.merge(&sums);
     };
@@ -97,14 +117,22 @@ pub fn on_all_cores(guests: &Guests, jobs: usize, plans: &[(Plan, Kind, bool)], 
     });
     let (sums, mut failures) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     failures.sort_by_key(|(index, _)| *index);
-    (sums, failures.into_iter().map(|(_, failure)| failure).collect())
+    (
+        sums,
+        failures.into_iter().map(|(_, failure)| failure).collect(),
+    )
 }
 
 /// Runs the seeds that were asked for; whether nothing was found.
 pub fn run(guests: &Guests, options: &Options) -> Result<bool> {
     let seeds = options.seeds.clone();
     if !options.json {
-        println!("seeds {}..{}, faults {}", seeds.start, seeds.end, faults_text(options.faults));
+        println!(
+            "seeds {}..{}, faults {}",
+            seeds.start,
+            seeds.end,
+            faults_text(options.faults)
+        );
     }
     let plans: Vec<(Plan, Kind, bool)> = seeds
         .map(|seed| {
@@ -115,7 +143,10 @@ pub fn run(guests: &Guests, options: &Options) -> Result<bool> {
     let (sums, failures) = on_all_cores(guests, options.jobs(), &plans, options.json);
     if options.json {
         let failed = failures.iter().map(|failure| failure.violation.to_string());
-        println!("{}", serde_json::json!({ "sums": sums.json(), "violations": failed.collect::<Vec<_>>() }));
+        println!(
+            "{}",
+            serde_json::json!({ "sums": sums.json(), "violations": failed.collect::<Vec<_>>() })
+        );
     } else {
         for failure in &failures {
             story::tell(guests, options, failure);

@@ -17,7 +17,9 @@ pub fn tell(guests: &Guests, options: &Options, failure: &Failure) {
     for line in violation.story.iter().take(LINES).rev() {
         println!("  {line}");
     }
-    let mutant = plan.mutant.map_or(String::new(), |mutant| format!(" --mutant {}", mutant.name()));
+    let mutant = plan.mutant.map_or(String::new(), |mutant| {
+        format!(" --mutant {}", mutant.name())
+    });
     println!(
         "see it again: cargo xtask simulate --config {} --seeds {} --workload {} --faults {} --calls {} --clients {}{mutant}",
         options.config.display(),
@@ -39,8 +41,13 @@ fn shorten(guests: &Guests, failure: &Failure) -> (Plan, Violation) {
     while is_better && best.0.crash_at.is_none() {
         is_better = false;
         let calls = best.0.calls;
-        let fewer = STEPS.iter().map(|(part, of)| (calls * part / of, best.0.clients));
-        let alone = [(calls, best.0.clients.div_ceil(2)), (calls, best.0.clients - 1)];
+        let fewer = STEPS
+            .iter()
+            .map(|(part, of)| (calls * part / of, best.0.clients));
+        let alone = [
+            (calls, best.0.clients.div_ceil(2)),
+            (calls, best.0.clients - 1),
+        ];
         let tries: Vec<(u64, usize)> = fewer.chain(alone).collect();
         for (calls, clients) in tries {
             if calls == 0 || clients == 0 || (calls, clients) == (best.0.calls, best.0.clients) {

@@ -9,6 +9,13 @@ use std::path::Path;
 
 /// What is simulated unless the command line names something else.
 const CONFIG: &str = "tests/simulation/shop.toml";
+const COMPONENTS: [&str; 5] = [
+    "orders",
+    "order-queue",
+    "database",
+    "fixture-keeper",
+    "fixture-neighbour",
+];
 const PACKAGE: &str = "simulation";
 
 /// What `cargo xtask test` runs: enough to find what breaks often, in about a minute.
@@ -20,7 +27,7 @@ const IN_TESTS: [&[&str]; 3] = [&["--seeds", "0..200"], &["--every-action"], &["
 /// Cargo cannot be run.
 pub fn run(root: &Path, arguments: &[&str]) -> Result<bool> {
     let workspace = Workspace::read(root)?;
-    if !build(root, &workspace)? {
+    if !build(root)? {
         return Ok(false);
     }
     let mut config = CONFIG;
@@ -62,9 +69,8 @@ pub fn test(root: &Path) -> Result<Totals> {
     Ok(totals)
 }
 
-fn build(root: &Path, workspace: &Workspace) -> Result<bool> {
-    let components = ["orders", "order-queue", "database"];
-    for component in components.into_iter().filter(|it| workspace.guests().contains(it)) {
+fn build(root: &Path) -> Result<bool> {
+    for component in COMPONENTS {
         if !guests::build_one(root, component)? {
             return Ok(false);
         }
@@ -76,14 +82,29 @@ fn build(root: &Path, workspace: &Workspace) -> Result<bool> {
 fn build_simulation(root: &Path) -> Result<bool> {
     succeeds(cargo(
         root,
-        &["build", "--release", "--package", PROGRAM, "--package", PACKAGE],
+        &[
+            "build",
+            "--release",
+            "--package",
+            PROGRAM,
+            "--package",
+            PACKAGE,
+        ],
     ))
 }
 
-fn simulation(root: &Path, workspace: &Workspace, config: &str, arguments: &[&str]) -> std::process::Command {
+fn simulation(
+    root: &Path,
+    workspace: &Workspace,
+    config: &str,
+    arguments: &[&str],
+) -> std::process::Command {
     let name = format!("release/{PACKAGE}{}", std::env::consts::EXE_SUFFIX);
     let path = workspace.target().join(name);
     let mut command = program(root, &path.to_string_lossy(), &[config]);
-    command.args(arguments).arg("--target").arg(workspace.target());
+    command
+        .args(arguments)
+        .arg("--target")
+        .arg(workspace.target());
     command
 }

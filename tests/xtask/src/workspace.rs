@@ -61,17 +61,19 @@ impl Workspace {
         &self.target_directory
     }
 
-    /// Packages that become components.
+    /// Packages that become components: libraries that export, and programs, which are daemons.
     pub fn guests(&self) -> Vec<&str> {
         let folders = GUESTS.map(|folder| self.workspace_root.join(folder));
         let is_guest = |package: &&Package| {
             folders
                 .iter()
                 .any(|folder| package.manifest_path.starts_with(folder))
-                && package
-                    .targets
-                    .iter()
-                    .any(|target| target.kind.iter().any(|kind| kind == "cdylib"))
+                && package.targets.iter().any(|target| {
+                    target
+                        .kind
+                        .iter()
+                        .any(|kind| kind == "cdylib" || kind == "bin")
+                })
         };
         self.packages
             .iter()
@@ -123,6 +125,7 @@ mod tests {
             package("rules", "components/rules", "lib", &[]),
             package("it", "tests/it", "test", &["bookshop-host"]),
             package("fixture-trap", "tests/fixtures/trap", "cdylib", &[]),
+            package("fixture-daemon", "tests/fixtures/daemon", "bin", &[]),
             package("xtask", "tests/xtask", "bin", &[]),
         ];
         Workspace::parse(&json!({ "packages": packages, "workspace_root": "/clone", "target_directory": "/clone/target" }).to_string())
@@ -131,7 +134,10 @@ mod tests {
 
     #[test]
     fn components_and_fixtures_are_guests() {
-        assert_eq!(workspace().guests(), ["orders", "fixture-trap"]);
+        assert_eq!(
+            workspace().guests(),
+            ["orders", "fixture-trap", "fixture-daemon"]
+        );
     }
 
     #[test]
@@ -139,6 +145,9 @@ mod tests {
         let workspace = workspace();
         let [engine, rest] = workspace.groups();
         assert_eq!(engine, ["bookshop-host", "it"]);
-        assert_eq!(rest, ["orders", "rules", "fixture-trap", "xtask"]);
+        assert_eq!(
+            rest,
+            ["orders", "rules", "fixture-trap", "fixture-daemon", "xtask"]
+        );
     }
 }

@@ -29,12 +29,13 @@ impl Group {
         waiting: Waiting,
         actions: &mut Vec<Action>,
     ) -> Result<(), GroupError> {
-        let (view, meta) = self.speculative();
+        let view = &self.speculative;
+        let meta = self.speculative_meta();
         let time_ms = self.time.at(now);
         let job = match &waiting {
             Waiting::Command(id, key) => {
                 if let Some(key) = key {
-                    let answer = match sessions::find(&view, key)? {
+                    let answer = match sessions::find(view, key)? {
                         Found::New => None,
                         Found::Answered(recorded) => Some(Answer::Recorded(recorded)),
                         Found::Reused => Some(Answer::Refused(Refusal::KeyReused)),
@@ -51,7 +52,7 @@ impl Group {
                     keeps_answer,
                 }
             }
-            Waiting::Timer(timer) => match timers::read(&view, timer)? {
+            Waiting::Timer(timer) => match timers::read(view, timer)? {
                 Some((key, payload)) => Job::Timer { key, payload },
                 // Cancelled or set anew by something that is not committed yet; whether it goes off is known when that is.
                 None => {
@@ -60,7 +61,7 @@ impl Group {
                 }
             },
             Waiting::Reply(id) => {
-                let Some(message) = messages::read(&view, *id)? else {
+                let Some(message) = messages::read(view, *id)? else {
                     self.messages.remove(id);
                     return Ok(());
                 };
@@ -77,7 +78,7 @@ impl Group {
         });
         actions.push(Action::Run {
             job,
-            view,
+            view: self.speculative.clone(),
             meta,
             time_ms,
         });
@@ -128,9 +129,8 @@ impl Group {
             Waiting::Timer(timer) => (Kind::Timer, Cause::Timer(timer.clone())),
             Waiting::Reply(id) => (Kind::Reply, Cause::Reply(*id)),
         };
-        let (view, meta) = self.speculative();
         let index = self.last_index() + 1;
-        let mut draft = Draft::new(&view, meta);
+        let mut draft = Draft::new(&self.speculative, self.speculative_meta());
         draft.meta.time_ms = draft.meta.time_ms.max(running.time_ms);
         draft.meta.data_bytes = effects.data_bytes;
         draft.extend(effects.writes);
@@ -176,13 +176,11 @@ impl Group {
             generation: self.generation,
             entry: entry.to_bytes(),
         });
-        let mut after = self.committed.with_recent(view.recent().clone());
-        after.apply(entry.writes.iter().cloned());
+        self.speculative.apply(entry.writes.iter().cloned());
         self.pending_bytes += bytes;
         self.pending.push_back(Pending {
             index,
             bytes,
-            after: after.recent().clone(),
             meta,
             writes: entry.writes,
             cause,

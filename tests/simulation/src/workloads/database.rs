@@ -19,7 +19,9 @@ pub struct Database {
 }
 
 fn key(random: &mut Random) -> String {
-    let prefix = choose(random, &["stock/", "stock-", "é/"]).copied().unwrap_or_default();
+    let prefix = choose(random, &["stock/", "stock-", "é/"])
+        .copied()
+        .unwrap_or_default();
     format!("{prefix}{}", random.below(KEYS / 3))
 }
 
@@ -92,8 +94,15 @@ impl Workload for Database {
             20..28 => ("update", json!([key, value(random)])),
             28..38 => ("delete", json!([key])),
             38..52 => {
-                let value = if random.chance(800) { value(random) } else { Value::Null };
-                ("compare-and-swap", json!([key, self.revision(random, &key), value]))
+                let value = if random.chance(800) {
+                    value(random)
+                } else {
+                    Value::Null
+                };
+                (
+                    "compare-and-swap",
+                    json!([key, self.revision(random, &key), value]),
+                )
             }
             52..72 => {
                 let count = random.below(3);
@@ -111,7 +120,10 @@ impl Workload for Database {
             85..92 => {
                 let after = random.chance(300).then(|| self::key(random));
                 let limit = 1 + random.below(8);
-                ("scan", json!([Self::selection(random), after, limit, random.chance(200)]))
+                (
+                    "scan",
+                    json!([Self::selection(random), after, limit, random.chance(200)]),
+                )
             }
             92..98 => {
                 let revision = self.model.revision();
@@ -121,7 +133,13 @@ impl Workload for Database {
             }
             _ => ("status", json!([])),
         };
-        Some(request(random, SERVICE, function, arguments, &mut self.next_key))
+        Some(request(
+            random,
+            SERVICE,
+            function,
+            arguments,
+            &mut self.next_key,
+        ))
     }
 
     fn heard(&mut self, _client: usize, _request: &Request, _heard: &Heard) -> Result<(), String> {
@@ -133,15 +151,23 @@ impl Workload for Database {
             return Err("the database has an entry that no client caused".into());
         };
         let Request {
-            function, arguments, ..
+            function,
+            arguments,
+            ..
         } = request;
         let expected = self.model.command(function, arguments)?;
-        same(|| format!("{function}{arguments}"), committed.result, &expected)
+        same(
+            || format!("{function}{arguments}"),
+            committed.result,
+            &expected,
+        )
     }
 
     fn looked(&mut self, looked: &Looked<'_>) -> Result<(), String> {
         let Request {
-            function, arguments, ..
+            function,
+            arguments,
+            ..
         } = looked.request;
         let what = || format!("{function}{arguments}");
         if looked.time_ms.is_none() {
@@ -160,10 +186,17 @@ impl Workload for Database {
             let expected = self.model.query(function, &arguments)?;
             let asked = look.ask(SERVICE, INTERFACE, function, arguments.clone());
             let actual = asked.map_err(|error| format!("{function}{arguments}: {error}"))?;
-            same(|| format!("in the end {function}{arguments}"), &actual, &expected)
+            same(
+                || format!("in the end {function}{arguments}"),
+                &actual,
+                &expected,
+            )
         };
         ask("status", json!([]))?;
         ask("scan", json!([{ "prefix": "" }, null, 1000, false]))?;
-        ask("changes", json!([self.model.revision().saturating_sub(50), "", 1000]))
+        ask(
+            "changes",
+            json!([self.model.revision().saturating_sub(50), "", 1000]),
+        )
     }
 }

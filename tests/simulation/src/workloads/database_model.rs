@@ -75,7 +75,9 @@ impl Draft {
             return Ok(0);
         };
         let bytes: Vec<u8> = serde_json::from_value(stored.value.clone()).unwrap_or_default();
-        let bytes = bytes.try_into().map_err(|_| json!({ "not-a-number": key }))?;
+        let bytes = bytes
+            .try_into()
+            .map_err(|_| json!({ "not-a-number": key }))?;
         Ok(u64::from_le_bytes(bytes))
     }
 
@@ -89,7 +91,9 @@ impl Draft {
             None if test.get("at-revision").is_some() => {
                 stored.is_some_and(|it| Some(it.revision) == test["at-revision"].as_u64())
             }
-            None if test.get("equals").is_some() => stored.is_some_and(|it| it.value == test["equals"]),
+            None if test.get("equals").is_some() => {
+                stored.is_some_and(|it| it.value == test["equals"])
+            }
             None => self.number(key)? >= test["at-least"].as_u64().unwrap_or(0),
         })
     }
@@ -106,7 +110,10 @@ impl Draft {
             let found = self.now.get(text(key));
             return Ok(json!({ "got": found.map(|stored| entry(text(key), stored)) }));
         }
-        let (key, amount) = (text(&operation["add"]["key"]), operation["add"]["amount"].as_i64().unwrap_or(0));
+        let (key, amount) = (
+            text(&operation["add"]["key"]),
+            operation["add"]["amount"].as_i64().unwrap_or(0),
+        );
         let number = self.number(key)?;
         let Some(sum) = number.checked_add_signed(amount) else {
             return Err(if amount < 0 {
@@ -143,7 +150,9 @@ impl DatabaseModel {
         self.revision += 1;
         self.keys = draft.now;
         self.changes.push_back(changed);
-        while self.changes.iter().map(BTreeMap::len).sum::<usize>() > HISTORY_MAX && self.changes.len() > 1 {
+        while self.changes.iter().map(BTreeMap::len).sum::<usize>() > HISTORY_MAX
+            && self.changes.len() > 1
+        {
             self.changes.pop_front();
         }
         self.revision
@@ -175,7 +184,9 @@ impl DatabaseModel {
             "compare-and-swap" => {
                 let found = self.keys.get(key);
                 if found.map(|stored| stored.revision) != arguments[1].as_u64() {
-                    return Ok(json!({ "err": { "conflict": found.map(|stored| entry(key, stored)) } }));
+                    return Ok(
+                        json!({ "err": { "conflict": found.map(|stored| entry(key, stored)) } }),
+                    );
                 }
                 if arguments[2].is_null() {
                     draft.delete(key);
@@ -198,7 +209,11 @@ impl DatabaseModel {
                 }
                 json!({ "ok": { "added": added, "revision": self.commit(draft) } })
             }
-            other => return Err(format!("the database has executed {other}, which is no command")),
+            other => {
+                return Err(format!(
+                    "the database has executed {other}, which is no command"
+                ));
+            }
         })
     }
 
@@ -209,7 +224,9 @@ impl DatabaseModel {
         }
         let operations = &arguments[if held { 1 } else { 2 }];
         let operations = operations.as_array().into_iter().flatten();
-        let results: Result<Vec<Value>, Value> = operations.map(|operation| draft.perform(operation)).collect();
+        let results: Result<Vec<Value>, Value> = operations
+            .map(|operation| draft.perform(operation))
+            .collect();
         let results = results?;
         Ok(json!({ "held": held, "results": results, "revision": self.commit(draft) }))
     }
@@ -224,7 +241,10 @@ impl DatabaseModel {
             "scan" => json!({ "ok": self.scan(arguments) }),
             "changes" => self.told(arguments),
             "status" => {
-                let bytes = self.keys.iter().map(|(key, stored)| key.len() as u64 + length(&stored.value));
+                let bytes = self
+                    .keys
+                    .iter()
+                    .map(|(key, stored)| key.len() as u64 + length(&stored.value));
                 json!({ "ok": {
                     "revision": self.revision,
                     "keys": self.keys.len(),
@@ -232,7 +252,11 @@ impl DatabaseModel {
                     "first-available": self.first(),
                 } })
             }
-            other => return Err(format!("the database has answered {other}, which is no query")),
+            other => {
+                return Err(format!(
+                    "the database has answered {other}, which is no query"
+                ));
+            }
         })
     }
 
@@ -251,13 +275,19 @@ impl DatabaseModel {
             .iter()
             .filter(|(key, _)| is_selected(key) && after.is_none_or(|after| key.as_str() > after))
             .collect();
-        let mut entries: Vec<Value> = found.iter().take(limit).map(|(key, stored)| entry(key, stored)).collect();
+        let mut entries: Vec<Value> = found
+            .iter()
+            .take(limit)
+            .map(|(key, stored)| entry(key, stored))
+            .collect();
         if arguments[3] == true {
             for entry in &mut entries {
                 entry["value"] = json!([]);
             }
         }
-        let next = found.get(limit.saturating_sub(1)).filter(|_| found.len() > limit);
+        let next = found
+            .get(limit.saturating_sub(1))
+            .filter(|_| found.len() > limit);
         json!({ "entries": entries, "next": next.map(|(key, _)| key), "revision": self.revision })
     }
 
@@ -269,9 +299,15 @@ impl DatabaseModel {
         }
         let mut changes = Vec::new();
         let mut upto = after;
-        let known = self.changes.iter().skip((after + 1 - self.first()) as usize);
+        let known = self
+            .changes
+            .iter()
+            .skip((after + 1 - self.first()) as usize);
         for (revision, marks) in (after + 1..).zip(known) {
-            let marks: Vec<(&String, &bool)> = marks.iter().filter(|(key, _)| key.starts_with(prefix)).collect();
+            let marks: Vec<(&String, &bool)> = marks
+                .iter()
+                .filter(|(key, _)| key.starts_with(prefix))
+                .collect();
             if changes.len() + marks.len() > limit && !changes.is_empty() {
                 break;
             }

@@ -1,5 +1,6 @@
 //! What clients do, and models of what the services promise: written from their interfaces, and knowing nothing of how they work.
 
+mod counter;
 mod database;
 mod database_model;
 mod orders;
@@ -23,15 +24,23 @@ pub enum Kind {
     Orders,
     /// The same, with workers.
     Shop,
+    /// Two counters with timers and messages.
+    Counter,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Queue, Self::Database, Self::Orders, Self::Shop];
+    pub const ALL: [Self; 5] = [
+        Self::Queue,
+        Self::Database,
+        Self::Orders,
+        Self::Shop,
+        Self::Counter,
+    ];
 
     /// The one that a seed runs if nothing else is asked for.
     pub fn of_seed(seed: u64) -> Self {
-        Self::ALL[(seed % 4) as usize]
+        Self::ALL[(seed % Self::ALL.len() as u64) as usize]
     }
 
     /// Its name on the command line.
@@ -41,6 +50,7 @@ impl Kind {
             Self::Database => "database",
             Self::Orders => "orders",
             Self::Shop => "shop",
+            Self::Counter => "counter",
         }
     }
 
@@ -51,6 +61,7 @@ impl Kind {
             Self::Database => Box::new(database::Database::default()),
             Self::Orders => Box::new(shop::Shop::new(clients, shop::Workers::None)),
             Self::Shop => Box::new(shop::Shop::new(clients, shop::Workers::Some)),
+            Self::Counter => Box::new(counter::Counter::default()),
         }
     }
 }
@@ -86,5 +97,8 @@ fn same(what: impl FnOnce() -> String, actual: &Value, expected: &Value) -> Resu
     if actual == expected {
         return Ok(());
     }
-    Err(format!("{}: {actual}, where the model has {expected}", what()))
+    Err(format!(
+        "{}: {actual}, where the model has {expected}",
+        what()
+    ))
 }

@@ -30,7 +30,9 @@ fn decision(random: &mut Random, number: u64) -> Value {
         "suggestions": 1,
     });
     let done = json!({ "event": "verify-items", "clock": clock });
-    let assessment = random.chance(500).then(|| json!({ "score": 0.5, "reasons": ["It is night."] }));
+    let assessment = random
+        .chance(500)
+        .then(|| json!({ "score": 0.5, "reasons": ["It is night."] }));
     json!({
         "decision": { "order-id": format!("order-{number}"), "outcome": outcome, "clock": clock, "events": [done] },
         "items": [{ "name": "Emma", "quantity": 1 + random.below(9) }],
@@ -56,10 +58,20 @@ impl Deciders {
             }
             60..75 => {
                 let fingerprint = format!("print-{}", random.below(2));
-                let arguments = json!([format!("customer-{}", known / 2), fingerprint, format!("order-{known}")]);
+                let arguments = json!([
+                    format!("customer-{}", known / 2),
+                    fingerprint,
+                    format!("order-{known}")
+                ]);
                 request(random, SERVICE, "claim", arguments, next_key)
             }
-            75..95 => request(random, SERVICE, "get", json!([format!("order-{known}")]), next_key),
+            75..95 => request(
+                random,
+                SERVICE,
+                "get",
+                json!([format!("order-{known}")]),
+                next_key,
+            ),
             _ => {
                 let limit = 1 + random.below(10);
                 request(random, SERVICE, "list", json!([null, limit]), next_key)
@@ -76,16 +88,24 @@ impl Deciders {
             return Err("orders has an entry that no client caused".into());
         };
         let Request {
-            function, arguments, ..
+            function,
+            arguments,
+            ..
         } = request;
         let expected = self.model.command(function, arguments, committed.time_ms)?;
-        same(|| format!("{function}{arguments}"), committed.result, &expected)
+        same(
+            || format!("{function}{arguments}"),
+            committed.result,
+            &expected,
+        )
     }
 
     /// A look at orders.
     pub fn looked(&self, looked: &Looked<'_>) -> Result<(), String> {
         let Request {
-            function, arguments, ..
+            function,
+            arguments,
+            ..
         } = looked.request;
         let what = || format!("{function}{arguments}");
         let Some(time_ms) = looked.time_ms else {
@@ -113,10 +133,14 @@ impl Deciders {
         }
         for (id, answer) in model.approved() {
             if answer.is_none() {
-                return Err(format!("order {id} is approved, and was never handed to the queue"));
+                return Err(format!(
+                    "order {id} is approved, and was never handed to the queue"
+                ));
             }
             if model.history(id) != 2 {
-                return Err(format!("the history of order {id} does not say once what the queue said"));
+                return Err(format!(
+                    "the history of order {id} does not say once what the queue said"
+                ));
             }
         }
         let list = look.ask(SERVICE, INTERFACE, "list", json!([null, 50]));

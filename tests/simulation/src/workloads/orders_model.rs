@@ -21,13 +21,24 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn change(status: &str, time_ms: u64, service: &str, decision: &Value, reason: Option<&str>) -> Value {
+fn change(
+    status: &str,
+    time_ms: u64,
+    service: &str,
+    decision: &Value,
+    reason: Option<&str>,
+) -> Value {
     json!({ "status": status, "at-ms": time_ms, "service": service, "clock": decision["clock"], "reason": reason })
 }
 
 impl OrdersModel {
     /// A command takes effect, and should return this.
-    pub fn command(&mut self, function: &str, arguments: &Value, time_ms: u64) -> Result<Value, String> {
+    pub fn command(
+        &mut self,
+        function: &str,
+        arguments: &Value,
+        time_ms: u64,
+    ) -> Result<Value, String> {
         match function {
             "record-decision" => Ok(self.record(&arguments[0], time_ms)),
             "claim" => Ok(self.claim(arguments, time_ms)),
@@ -45,7 +56,8 @@ impl OrdersModel {
         let status = if is_approved { "approved" } else { "rejected" };
         let history = [change(status, time_ms, "orchestrator", decision, None)];
         let record = json!({ "order": order, "history": history });
-        self.records.insert(id.to_owned(), (self.records.len(), record));
+        self.records
+            .insert(id.to_owned(), (self.records.len(), record));
         if is_approved {
             self.handed.insert(id.to_owned(), None);
         }
@@ -53,14 +65,20 @@ impl OrdersModel {
     }
 
     fn claim(&mut self, arguments: &Value, time_ms: u64) -> Value {
-        let (key, fingerprint, id) = (text(&arguments[0]), text(&arguments[1]), text(&arguments[2]));
+        let (key, fingerprint, id) = (
+            text(&arguments[0]),
+            text(&arguments[1]),
+            text(&arguments[2]),
+        );
         match self.keys.get(key) {
             Some((known, held, at_ms)) if time_ms - at_ms < KEY_AGE_MS => {
                 if known != fingerprint {
                     return json!({ "ok": "other-request" });
                 }
                 match self.records.get(held) {
-                    Some((_, record)) => json!({ "ok": { "decided": record["order"]["decision"] } }),
+                    Some((_, record)) => {
+                        json!({ "ok": { "decided": record["order"]["decision"] } })
+                    }
                     None => json!({ "ok": { "undecided": held } }),
                 }
             }
@@ -80,7 +98,11 @@ impl OrdersModel {
         match self.handed.get_mut(id) {
             Some(known @ None) => *known = Some(answer.clone()),
             Some(Some(_)) => return Err(format!("order {id} was handed to the queue twice")),
-            None => return Err(format!("order {id} was handed to the queue, and is not approved")),
+            None => {
+                return Err(format!(
+                    "order {id} was handed to the queue, and is not approved"
+                ));
+            }
         }
         Ok(())
     }
@@ -91,7 +113,9 @@ impl OrdersModel {
     /// There was none.
     pub fn answered(&mut self, id: &str, time_ms: u64) -> Result<(), String> {
         let Some(Some(answer)) = self.handed.get(id) else {
-            return Err(format!("the queue's answer about order {id} is handled, and there was none"));
+            return Err(format!(
+                "the queue's answer about order {id} is handled, and there was none"
+            ));
         };
         let is_queued = answer.get("ok").is_some() || answer["err"].get("already-queued").is_some();
         let (status, reason) = match () {
@@ -102,7 +126,13 @@ impl OrdersModel {
         let Some((_, record)) = self.records.get_mut(id) else {
             return Err(format!("there is no order {id}"));
         };
-        let change = change(status, time_ms, "order-queue", &record["order"]["decision"], reason);
+        let change = change(
+            status,
+            time_ms,
+            "order-queue",
+            &record["order"]["decision"],
+            reason,
+        );
         if let Some(history) = record["history"].as_array_mut() {
             history.push(change);
         }
@@ -130,9 +160,15 @@ impl OrdersModel {
     pub fn check_newest(&self, result: &Value) -> Result<(), String> {
         let mut newest: Vec<&(usize, Value)> = self.records.values().collect();
         newest.sort_unstable_by_key(|(place, _)| std::cmp::Reverse(*place));
-        let listed = result["ok"]["orders"].as_array().ok_or_else(|| format!("the list is {result}"))?;
+        let listed = result["ok"]["orders"]
+            .as_array()
+            .ok_or_else(|| format!("the list is {result}"))?;
         if listed.len() > newest.len() {
-            return Err(format!("{} orders are listed, where there are {}", listed.len(), newest.len()));
+            return Err(format!(
+                "{} orders are listed, where there are {}",
+                listed.len(),
+                newest.len()
+            ));
         }
         for (listed, (_, record)) in listed.iter().zip(newest) {
             super::same(|| "the list of the newest orders".into(), listed, record)?;
@@ -147,12 +183,16 @@ impl OrdersModel {
 
     /// Approved orders, and what the queue said about them.
     pub fn approved(&self) -> impl Iterator<Item = (&str, Option<&Value>)> {
-        self.handed.iter().map(|(id, answer)| (id.as_str(), answer.as_ref()))
+        self.handed
+            .iter()
+            .map(|(id, answer)| (id.as_str(), answer.as_ref()))
     }
 
     /// How many lines an order's history has.
     pub fn history(&self, id: &str) -> usize {
         let record = self.records.get(id);
-        record.and_then(|(_, record)| record["history"].as_array()).map_or(0, Vec::len)
+        record
+            .and_then(|(_, record)| record["history"].as_array())
+            .map_or(0, Vec::len)
     }
 }

@@ -41,11 +41,16 @@ impl Workers {
             _ => json!(self.tokens[client].last().copied().unwrap_or(0)),
         };
         let dead = self.model.dead();
-        let dead = choose(random, &dead).map_or("nobody", String::as_str).to_owned();
+        let dead = choose(random, &dead)
+            .map_or("nobody", String::as_str)
+            .to_owned();
         let (function, arguments) = match random.below(100) {
             0..40 => ("dequeue", json!([format!("worker {client}")])),
             40..60 => ("ack", json!([token])),
-            60..75 => ("nack", json!([token, format!("the printer of {client} is on fire")])),
+            60..75 => (
+                "nack",
+                json!([token, format!("the printer of {client} is on fire")]),
+            ),
             75..82 => ("extend", json!([token])),
             82..86 => ("redrive", json!([dead])),
             86..89 => ("discard", json!([dead])),
@@ -88,13 +93,19 @@ impl Workers {
             (None, None) => return Err("the queue has an entry that nobody caused".into()),
         };
         let expected = self.model.command(function, arguments, committed.time_ms)?;
-        same(|| format!("{function}{arguments}"), committed.result, &expected)
+        same(
+            || format!("{function}{arguments}"),
+            committed.result,
+            &expected,
+        )
     }
 
     /// A look at the queue.
     pub fn looked(&self, looked: &Looked<'_>) -> Result<(), String> {
         let Request {
-            function, arguments, ..
+            function,
+            arguments,
+            ..
         } = looked.request;
         let what = || format!("{function}{arguments}");
         let Some(time_ms) = looked.time_ms else {
@@ -115,14 +126,23 @@ impl Workers {
     pub fn settled(&self, look: &mut dyn Look) -> Result<(), String> {
         let model = &self.model;
         if model.came() != model.left() + model.depth() {
-            return Err(format!("{} orders came, {} left, and {} are there", model.came(), model.left(), model.depth()));
+            return Err(format!(
+                "{} orders came, {} left, and {} are there",
+                model.came(),
+                model.left(),
+                model.depth()
+            ));
         }
         let mut ask = |function: &str, arguments: Value| {
             let expected = model.query(function, &arguments)?;
             let asked = look.ask(SERVICE, INTERFACE, function, arguments.clone());
             let actual = asked.map_err(|error| format!("{function}{arguments}: {error}"))?;
             if let Some(expected) = expected {
-                same(|| format!("in the end {function}{arguments}"), &actual, &expected)?;
+                same(
+                    || format!("in the end {function}{arguments}"),
+                    &actual,
+                    &expected,
+                )?;
             }
             Ok::<Value, String>(actual)
         };
@@ -170,7 +190,11 @@ impl Queue {
         };
         let method = choose(random, &["standard", "express", "next-day"]).copied();
         // Now and then a key that stands for another order.
-        let key = if random.chance(30) { random.below(self.next_order + 1) } else { number };
+        let key = if random.chance(30) {
+            random.below(self.next_order + 1)
+        } else {
+            number
+        };
         let order = json!({
             "order-id": format!("order-{number}"),
             "items": [{ "name": "Emma", "quantity": 1 + random.below(9) }],

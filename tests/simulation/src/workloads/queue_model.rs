@@ -64,7 +64,12 @@ fn rank(order: &Value) -> u64 {
 
 impl QueueModel {
     /// A command takes effect, and should return this.
-    pub fn command(&mut self, function: &str, arguments: &Value, now_ms: u64) -> Result<Value, String> {
+    pub fn command(
+        &mut self,
+        function: &str,
+        arguments: &Value,
+        now_ms: u64,
+    ) -> Result<Value, String> {
         let text = |place: usize| arguments[place].as_str().unwrap_or_default();
         Ok(match function {
             "enqueue" => self.enqueue(&arguments[0], text(1), now_ms),
@@ -83,7 +88,9 @@ impl QueueModel {
             },
             "extend" => self.extend(&arguments[0], now_ms),
             "redrive" | "discard" => {
-                let found = self.find(text(0)).filter(|(_, order)| matches!(order.state, State::Dead(_)));
+                let found = self
+                    .find(text(0))
+                    .filter(|(_, order)| matches!(order.state, State::Dead(_)));
                 match found.map(|(number, _)| number) {
                     None => json!({ "err": "not-dead" }),
                     Some(number) if function == "discard" => {
@@ -100,7 +107,11 @@ impl QueueModel {
                     }
                 }
             }
-            other => return Err(format!("the queue has executed {other}, which is no command")),
+            other => {
+                return Err(format!(
+                    "the queue has executed {other}, which is no command"
+                ));
+            }
         })
     }
 
@@ -136,7 +147,10 @@ impl QueueModel {
     }
 
     fn dequeue(&mut self, worker: &str, now_ms: u64) -> Value {
-        let ready = self.orders.iter().filter(|(_, order)| order.state == State::Ready);
+        let ready = self
+            .orders
+            .iter()
+            .filter(|(_, order)| order.state == State::Ready);
         // Faster ones first, waiting counts, and first in, first out among equals.
         let next = ready.min_by_key(|(number, order)| {
             let steps = (now_ms - order.came_at_ms) / PROMOTE_AFTER_MS;
@@ -167,7 +181,9 @@ impl QueueModel {
                 *expires_at_ms = (now_ms + LEASE_MS).max(*expires_at_ms);
                 json!({ "ok": expires_at_ms })
             }
-            Some(State::Ready | State::Delayed(_) | State::Dead(_)) | None => json!({ "err": "stale-token" }),
+            Some(State::Ready | State::Delayed(_) | State::Dead(_)) | None => {
+                json!({ "err": "stale-token" })
+            }
         }
     }
 
@@ -188,29 +204,43 @@ impl QueueModel {
     /// A timer goes off.
     pub fn timer(&mut self, key: &str, now_ms: u64) -> Result<(), String> {
         let (what, number) = key.split_once('/').unwrap_or_default();
-        let number: u64 = number.parse().map_err(|_| format!("the queue has no timer {key}"))?;
+        let number: u64 = number
+            .parse()
+            .map_err(|_| format!("the queue has no timer {key}"))?;
         match what {
             "lease" => {
                 let Some(held) = self.leased(&json!(number)) else {
-                    return Err(format!("the timer of lease {number} went off, which is not out"));
+                    return Err(format!(
+                        "the timer of lease {number} went off, which is not out"
+                    ));
                 };
                 let Some(State::Leased {
-                    worker, expires_at_ms, ..
+                    worker,
+                    expires_at_ms,
+                    ..
                 }) = self.orders.get(&held).map(|order| order.state.clone())
                 else {
                     return Ok(());
                 };
                 if now_ms < expires_at_ms {
-                    return Err(format!("lease {number} ran out at {now_ms}, before {expires_at_ms}"));
+                    return Err(format!(
+                        "lease {number} ran out at {now_ms}, before {expires_at_ms}"
+                    ));
                 }
                 self.fail(held, &format!("the lease of {worker} ran out"), now_ms);
             }
             "ready" => match self.orders.get_mut(&number).map(|order| &mut order.state) {
                 Some(State::Delayed(until_ms)) if *until_ms > now_ms => {
-                    return Err(format!("order {number} became ready at {now_ms}, before {until_ms}"));
+                    return Err(format!(
+                        "order {number} became ready at {now_ms}, before {until_ms}"
+                    ));
                 }
                 Some(state @ State::Delayed(_)) => *state = State::Ready,
-                other => return Err(format!("the timer of order {number} went off, which is {other:?}")),
+                other => {
+                    return Err(format!(
+                        "the timer of order {number} went off, which is {other:?}"
+                    ));
+                }
             },
             _ => return Err(format!("the queue has no timer {key}")),
         }
@@ -220,7 +250,9 @@ impl QueueModel {
     fn leased(&self, token: &Value) -> Option<u64> {
         let token = token.as_u64()?;
         let mut orders = self.orders.iter();
-        let (number, _) = orders.find(|(_, order)| matches!(order.state, State::Leased { token: it, .. } if it == token))?;
+        let (number, _) = orders.find(
+            |(_, order)| matches!(order.state, State::Leased { token: it, .. } if it == token),
+        )?;
         Some(*number)
     }
 
@@ -252,7 +284,10 @@ impl QueueModel {
 
     /// Identities of the dead.
     pub fn dead(&self) -> Vec<String> {
-        let dead = self.orders.values().filter(|order| matches!(order.state, State::Dead(_)));
+        let dead = self
+            .orders
+            .values()
+            .filter(|order| matches!(order.state, State::Dead(_)));
         dead.map(|order| id(&order.order).to_owned()).collect()
     }
 
@@ -264,7 +299,9 @@ impl QueueModel {
                 token,
                 worker,
                 expires_at_ms,
-            } => json!({ "leased": { "token": token, "worker": worker, "expires-at-ms": expires_at_ms } }),
+            } => {
+                json!({ "leased": { "token": token, "worker": worker, "expires-at-ms": expires_at_ms } })
+            }
             State::Dead(since_ms) => json!({ "dead": since_ms }),
         };
         json!({
@@ -302,7 +339,9 @@ impl QueueModel {
         let counts = |rank: u64| {
             let count = |is: fn(&State) -> bool| {
                 let orders = self.orders.values();
-                orders.filter(|order| order.rank == rank && is(&order.state)).count()
+                orders
+                    .filter(|order| order.rank == rank && is(&order.state))
+                    .count()
             };
             json!({
                 "ready": count(|state| matches!(state, State::Ready)),
@@ -319,12 +358,24 @@ impl QueueModel {
         } })
     }
 
-    fn page(&self, arguments: &Value, place: impl Fn(u64, &Order) -> Option<(u64, Value)>) -> Value {
+    fn page(
+        &self,
+        arguments: &Value,
+        place: impl Fn(u64, &Order) -> Option<(u64, Value)>,
+    ) -> Value {
         let after = arguments[0].as_u64();
         let limit = arguments[1].as_u64().unwrap_or(0) as usize;
-        let found = self.orders.iter().filter_map(|(number, order)| place(*number, order));
-        let found: BTreeMap<u64, Value> = found.filter(|(place, _)| after.is_none_or(|after| *place > after)).collect();
-        let next = found.keys().nth(limit.saturating_sub(1)).filter(|_| found.len() > limit);
+        let found = self
+            .orders
+            .iter()
+            .filter_map(|(number, order)| place(*number, order));
+        let found: BTreeMap<u64, Value> = found
+            .filter(|(place, _)| after.is_none_or(|after| *place > after))
+            .collect();
+        let next = found
+            .keys()
+            .nth(limit.saturating_sub(1))
+            .filter(|_| found.len() > limit);
         let entries: Vec<&Value> = found.values().take(limit).collect();
         json!({ "ok": { "entries": entries, "next": next } })
     }

@@ -57,7 +57,8 @@ impl Workload for Shop {
         }
         self.workers.committed(committed)?;
         if let Some((_, arguments)) = committed.message {
-            let arguments: Value = serde_json::from_str(arguments).map_err(|error| error.to_string())?;
+            let arguments: Value =
+                serde_json::from_str(arguments).map_err(|error| error.to_string())?;
             let id = arguments[0]["order-id"].as_str().unwrap_or_default();
             self.deciders.model.handed(id, committed.result)?;
         }
@@ -78,7 +79,9 @@ impl Workload for Shop {
         for (id, answer) in self.deciders.model.approved() {
             let is_queued = answer.is_some_and(|answer| answer.get("ok").is_some());
             if is_queued != self.workers.model.had(id) {
-                return Err(format!("order {id} is approved, the queue said {answer:?}, and it is not so"));
+                return Err(format!(
+                    "order {id} is approved, the queue said {answer:?}, and it is not so"
+                ));
             }
         }
         Ok(())
