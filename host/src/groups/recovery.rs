@@ -7,7 +7,7 @@ use super::journal::{Fatal, Journal, Progress};
 use super::owner::{Owner, Parts};
 use crate::config::{Config, HostName};
 use crate::dispatch::{Dispatch, ServiceId};
-use crate::log::Log;
+use crate::log::{self, Log};
 use crate::os::Os;
 use crate::os::executor::Tasks;
 use crate::os::task;
@@ -22,7 +22,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 mod error;
-mod opening;
+pub(crate) mod opening;
 
 pub use error::RecoveryError;
 use opening::{Files, Opened};
@@ -99,6 +99,7 @@ pub fn recover(options: Options) -> Result<Recovered, RecoveryError> {
         blocks: &options.os.blocks,
         log: folder.join(LOG_FOLDER),
         state: folder.join(STATE_FOLDER),
+        log_options: log::Options::default(),
     };
     if placed.is_empty() && files.are_missing()? {
         return Ok(Recovered {

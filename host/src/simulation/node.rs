@@ -5,7 +5,9 @@ use super::history::{Caller, Cause};
 use super::plan::{AnyMutant, HostMutant, Plan};
 use super::workload::Request;
 use crate::call_error::CallError;
-use crate::log::{self, Log, Record};
+use crate::groups::RecoveryError;
+use crate::groups::recovery::opening::{Files, Found, Opened};
+use crate::log::{self, Log};
 use crate::os::BlockDisk;
 use crate::replica::event::CommandId;
 use crate::replica::group::{self, Group};
@@ -14,11 +16,9 @@ use crate::replica::published::Snapshot;
 use crate::replica::sessions::Bounds;
 use crate::services::{FunctionType, Services};
 use crate::state::{self, Fold, GroupId, Store, View};
-use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::Val;
@@ -91,13 +91,9 @@ pub struct Node {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
-    State(#[from] state::OpenError),
-    #[error(transparent)]
-    Store(#[from] state::StoreError),
+    Recovery(#[from] RecoveryError),
     #[error(transparent)]
     Read(#[from] state::ReadError),
-    #[error(transparent)]
-    Log(#[from] log::OpenError),
     #[error(transparent)]
     Group(#[from] group::GroupError),
 }
@@ -105,17 +101,23 @@ pub enum StartError {
 impl StartError {
     /// Whether there is merely no room.
     pub fn is_full(&self) -> bool {
-        match self {
-            // What is cut off a torn log is noted in a file first.
-            Self::Log(log::OpenError::Io { source, .. }) => {
-                source.kind() == io::ErrorKind::StorageFull
-            }
-            Self::State(state::OpenError::Full { .. })
-            | Self::Store(state::StoreError::Full { .. })
-            | Self::Log(log::OpenError::Full { .. }) => true,
-            Self::State(_) | Self::Store(_) | Self::Read(_) | Self::Log(_) | Self::Group(_) => {
-                false
-            }
+        let Self::Recovery(error) = self else {
+            return false;
+        };
+        match error {
+            RecoveryError::State { source, .. } => matches!(source, state::OpenError::Full { .. }),
+            RecoveryError::Store { source, .. } => matches!(source, state::StoreError::Full { .. }),
+            RecoveryError::Log { source, .. } => match source {
+                log::OpenError::Full { .. } => true,
+                // What is cut off a torn log is noted in a file first.
+                log::OpenError::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+                log::OpenError::Corrupt { .. } | log::OpenError::NewerFormat { .. } => false,
+            },
+            RecoveryError::Read(_)
+            | RecoveryError::Look { .. }
+            | RecoveryError::Strange { .. }
+            | RecoveryError::Group { .. }
+            | RecoveryError::Thread(_) => false,
         }
     }
 }
@@ -127,46 +129,32 @@ impl Node {
         services: &Services,
         plan: &Plan,
     ) -> Result<Self, StartError> {
-        let store = Store::open(disk.as_ref(), Path::new(STATE_FOLDER))?;
-        for slot in services.iter() {
-            store.register(&slot.service.name)?;
-        }
-        let known = store.groups();
-        let must_have: Vec<(u32, u64)> = known
-            .iter()
-            .map(|group| (group.id.0, group.applied))
-            .collect();
-        let mut options = log::Options {
+        let mut log_options = log::Options {
             segment_bytes: SEGMENT_BYTES,
             ..log::Options::default()
         };
         if let Some(AnyMutant::Log(mutant)) = plan.mutant {
-            options.mutant = Some(mutant);
+            log_options.mutant = Some(mutant);
         }
-        let mut entries: BTreeMap<u32, Vec<(u64, Bytes)>> = BTreeMap::new();
-        let (mut log, _recovery) = Log::open(
-            Arc::clone(disk),
-            Path::new(LOG_FOLDER),
-            &options,
-            &must_have,
-            &mut |record| match record {
-                Record::Entry {
-                    group,
-                    index,
-                    payload,
-                } => entries
-                    .entry(group)
-                    .or_default()
-                    .push((index, Bytes::copy_from_slice(payload))),
-                Record::State { .. } => {}
-            },
-        )?;
-        for group in &known {
-            log.compact(group.id.0, group.applied);
-        }
+        let files = Files {
+            blocks: disk,
+            log: LOG_FOLDER.into(),
+            state: STATE_FOLDER.into(),
+            log_options,
+        };
+        let names: Vec<&str> = services.iter().map(|slot| &*slot.service.name).collect();
+        let Opened {
+            store, log, groups, ..
+        } = files.open(&names)?;
         let published = guests::published(services);
         let mut members = BTreeMap::new();
-        for state::Group { id, name, applied } in known {
+        for Found {
+            id,
+            name,
+            applied,
+            entries,
+        } in groups
+        {
             let replicated = services
                 .find(&name)
                 .and_then(|slot| slot.service.config.replicated.clone());
@@ -189,7 +177,6 @@ impl Node {
                 },
             };
             let base = View::new(store.base(id)?);
-            let entries = entries.remove(&id.0).unwrap_or_default();
             let group = Group::recover(options, base, applied, entries)?;
             if let Some(published) = published.get(&name) {
                 published.publish(snapshot(&group));

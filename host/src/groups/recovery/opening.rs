@@ -13,14 +13,15 @@ use std::sync::Arc;
 const FORMAT: u8 = 1;
 
 /// Where a host keeps things.
-pub(super) struct Files<'a> {
+pub(crate) struct Files<'a> {
     pub blocks: &'a Arc<dyn BlockDisk>,
     pub log: PathBuf,
     pub state: PathBuf,
+    pub log_options: log::Options,
 }
 
 /// What was found.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     pub store: Store,
     pub log: Log,
     pub groups: Vec<Found>,
@@ -28,7 +29,7 @@ pub(super) struct Opened {
 }
 
 /// A group as it was left.
-pub(super) struct Found {
+pub(crate) struct Found {
     pub id: GroupId,
     pub name: String,
     /// The last entry that the state store has.
@@ -106,7 +107,7 @@ impl Files<'_> {
         let (mut log, recovery) = Log::open(
             Arc::clone(self.blocks),
             &self.log,
-            &log::Options::default(),
+            &self.log_options,
             &must_have,
             &mut |record| logged.take(record),
         )
