@@ -90,10 +90,10 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Shows the recovered state.
+    /// The task of a group whose recovered state is published.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let owner = Self {
+        Self {
             parts,
             commands: BTreeMap::new(),
             next_command: 0,
@@ -101,9 +101,7 @@ impl Owner {
             running: None,
             seen: Progress::default(),
             actions: Vec::new(),
-        };
-        owner.publish();
-        owner
+        }
     }
 
     /// Runs until nobody can reach the group any more, or the host must stop.

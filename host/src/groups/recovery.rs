@@ -12,6 +12,7 @@ use crate::os::Os;
 use crate::os::executor::Tasks;
 use crate::os::task;
 use crate::replica::group::{self, Group};
+use crate::replica::published::{Published, Snapshot};
 use crate::replica::sessions::Bounds;
 use crate::services::Services;
 use crate::state::{GroupId, Store, View};
@@ -180,9 +181,16 @@ impl Recovered {
         let (requests, inbox) = mpsc::channel(INBOX_MAX);
         let handle = GroupHandle {
             requests,
-            published: crate::replica::published::Published::default(),
+            published: Published::default(),
             fatal: self.fatal.clone(),
         };
+        // Before anything serves: a query may come before the group's task has had its first turn.
+        let (view, meta, index) = group.committed();
+        handle.published.publish(Snapshot {
+            view: view.clone(),
+            meta,
+            index,
+        });
         self.inboxes.insert(id, inbox);
         self.handles.insert(name.clone(), handle);
         self.groups.push(Found { id, name, group });
