@@ -109,6 +109,9 @@ impl Caller {
     }
 }
 
+/// Between two orders of one client. Nobody takes orders out of the queue, and a fast machine would fill it before the last kill.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(4);
+
 fn queued(order: &str) -> Value {
     let items = json!([{ "name": "Book A", "quantity": 1 }]);
     json!([{ "order-id": order, "items": items, "shipping-method": "express" }, order])
@@ -125,6 +128,7 @@ pub async fn enqueue_once(told: &Told, mut caller: Caller) {
             assert!(answer["ok"].is_u64(), "{order}: {answer}");
             told.enqueued.borrow_mut().insert(order);
             told.answered();
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
@@ -139,6 +143,7 @@ pub async fn enqueue_with_key(told: &Told, mut caller: Caller) {
         assert!(answer["ok"].is_u64(), "{order}: {answer}");
         told.enqueued.borrow_mut().insert(order);
         told.answered();
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
