@@ -12,14 +12,14 @@ use crate::os::clock::{self, timeout_at};
 use crate::replica::event::{Action, Answer, CommandId, Delivery, Event, Job, Outcome, Refusal};
 use crate::replica::group::{Group, GroupError};
 use crate::replica::keyspace::{MessageId, Meta};
-use crate::replica::published::{Published, Snapshot};
+use crate::replica::published::Published;
 use crate::replica::sessions::{Recorded, SessionKey};
 use crate::replica::time::Now;
 use crate::replica::work::{Access, Work};
 use crate::services::{FunctionType, Services, Slot, not_running};
 use crate::state::{GroupId, View};
 use crate::supervisor::chain;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +86,6 @@ pub struct Owner {
     replies: BTreeMap<MessageId, Result<String, CallError>>,
     running: Option<Running>,
     seen: Progress,
-    actions: Vec<Action>,
 }
 
 impl Owner {
@@ -100,7 +99,6 @@ impl Owner {
             replies: BTreeMap::new(),
             running: None,
             seen: Progress::default(),
-            actions: Vec::new(),
         }
     }
 
@@ -274,24 +272,18 @@ impl Owner {
     }
 
     fn step(&mut self, event: Event) -> Result<(), GroupError> {
-        let now = self.now();
-        let mut actions = std::mem::take(&mut self.actions);
-        let mut stepped = self.parts.group.step(now, event, &mut actions);
+        let mut actions = Vec::new();
+        self.parts.group.step(self.now(), event, &mut actions)?;
         // Each action in turn; running a job may fail at once, which is one more event.
-        let mut pending = std::collections::VecDeque::from(actions);
-        while stepped.is_ok()
-            && let Some(action) = pending.pop_front()
-        {
+        let mut actions = VecDeque::from(actions);
+        while let Some(action) = actions.pop_front() {
             if let Some(event) = self.carry_out(action) {
                 let mut more = Vec::new();
-                stepped = self.parts.group.step(self.now(), event, &mut more);
-                pending.extend(more);
+                self.parts.group.step(self.now(), event, &mut more)?;
+                actions.extend(more);
             }
         }
-        let mut actions = Vec::from(pending);
-        actions.clear();
-        self.actions = actions;
-        stepped
+        Ok(())
     }
 
     /// Does one thing. Returns what came of it, if that is known at once.
@@ -449,12 +441,7 @@ impl Owner {
     }
 
     fn publish(&self) {
-        let (view, meta, index) = self.parts.group.committed();
-        self.parts.published.publish(Snapshot {
-            view: view.clone(),
-            meta,
-            index,
-        });
+        self.parts.published.publish(self.parts.group.snapshot());
     }
 
     fn slot(&self) -> Option<&Slot> {

@@ -12,7 +12,7 @@ use crate::os::Os;
 use crate::os::executor::Tasks;
 use crate::os::task;
 use crate::replica::group::{self, Group};
-use crate::replica::published::{Published, Snapshot};
+use crate::replica::published::Published;
 use crate::replica::sessions::Bounds;
 use crate::services::Services;
 use crate::state::{GroupId, Store, View};
@@ -103,14 +103,7 @@ pub fn recover(options: Options) -> Result<Recovered, RecoveryError> {
         log_options: log::Options::default(),
     };
     if placed.is_empty() && files.are_missing()? {
-        return Ok(Recovered {
-            kept: None,
-            groups: Vec::new(),
-            handles: BTreeMap::new(),
-            inboxes: BTreeMap::new(),
-            fatal: Fatal::default(),
-            options,
-        });
+        return Ok(Recovered::nothing(options));
     }
     let Opened {
         store,
@@ -126,14 +119,7 @@ pub fn recover(options: Options) -> Result<Recovered, RecoveryError> {
         );
         options.log.info(None, &message);
     }
-    let mut recovered = Recovered {
-        kept: None,
-        groups: Vec::new(),
-        handles: BTreeMap::new(),
-        inboxes: BTreeMap::new(),
-        fatal: Fatal::default(),
-        options,
-    };
+    let mut recovered = Recovered::nothing(options);
     for found in groups {
         recovered.add(&store, found)?;
     }
@@ -142,6 +128,18 @@ pub fn recover(options: Options) -> Result<Recovered, RecoveryError> {
 }
 
 impl Recovered {
+    /// Of a host that keeps nothing.
+    fn nothing(options: Options) -> Self {
+        Self {
+            kept: None,
+            groups: Vec::new(),
+            handles: BTreeMap::new(),
+            inboxes: BTreeMap::new(),
+            fatal: Fatal::default(),
+            options,
+        }
+    }
+
     fn add(&mut self, store: &Store, found: opening::Found) -> Result<(), RecoveryError> {
         let opening::Found {
             id,
@@ -158,17 +156,7 @@ impl Recovered {
         let replicated = service.and_then(|service| service.replicated.as_ref());
         let group_options = group::Options {
             name: name.clone(),
-            sessions: replicated.map_or(
-                // A service that the configuration has no more gets no calls.
-                Bounds {
-                    age_ms: u64::MAX,
-                    bytes: u64::MAX,
-                },
-                |replicated| Bounds {
-                    age_ms: u64::try_from(replicated.session_age.as_millis()).unwrap_or(u64::MAX),
-                    bytes: replicated.sessions_bytes,
-                },
-            ),
+            sessions: Bounds::of(replicated),
             mutant: None,
         };
         let group =
@@ -185,12 +173,7 @@ impl Recovered {
             fatal: self.fatal.clone(),
         };
         // Before anything serves: a query may come before the group's task has had its first turn.
-        let (view, meta, index) = group.committed();
-        handle.published.publish(Snapshot {
-            view: view.clone(),
-            meta,
-            index,
-        });
+        handle.published.publish(group.snapshot());
         self.inboxes.insert(id, inbox);
         self.handles.insert(name.clone(), handle);
         self.groups.push(Found { id, name, group });

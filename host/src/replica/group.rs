@@ -13,6 +13,7 @@ use super::event::{Action, Answer, CommandId, Delivery, Event, Outgoing, Refusal
 use super::keyspace::{self, MESSAGE, META, MessageId, Meta, TIMER_ORDER};
 use super::messages;
 use super::mutant::Mutant;
+use super::published::Snapshot;
 use super::schedule::Schedule;
 use super::sessions::{Bounds, SessionKey};
 use super::time::{GroupTime, Now};
@@ -162,6 +163,16 @@ impl Group {
     #[must_use]
     pub fn committed(&self) -> (&View, Meta, u64) {
         (&self.committed, self.meta, self.index)
+    }
+
+    /// The committed state, to be published.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            view: self.committed.clone(),
+            meta: self.meta,
+            index: self.index,
+        }
     }
 
     /// The group's time, for whoever only reads.

@@ -8,6 +8,7 @@ use super::draft::{Draft, DraftError};
 use super::keyspace::{
     EXPIRED_ORDER, KeyHash, SESSION, SESSION_ORDER, numbered, prefixed, split_numbered,
 };
+use crate::config::Replicated;
 use crate::state::View;
 use bytes::Bytes;
 
@@ -62,6 +63,23 @@ pub struct Bounds {
     pub age_ms: u64,
     /// Bytes in all.
     pub bytes: u64,
+}
+
+impl Bounds {
+    /// Those of a service's configuration. A service that the configuration has no more gets no calls, and throws nothing away.
+    #[must_use]
+    pub fn of(replicated: Option<&Replicated>) -> Self {
+        replicated.map_or(
+            Self {
+                age_ms: u64::MAX,
+                bytes: u64::MAX,
+            },
+            |replicated| Self {
+                age_ms: u64::try_from(replicated.session_age.as_millis()).unwrap_or(u64::MAX),
+                bytes: replicated.sessions_bytes,
+            },
+        )
+    }
 }
 
 /// Looks a key up.

@@ -12,7 +12,6 @@ use crate::os::BlockDisk;
 use crate::replica::event::CommandId;
 use crate::replica::group::{self, Group};
 use crate::replica::keyspace::{KeyHash, MessageId};
-use crate::replica::published::Snapshot;
 use crate::replica::sessions::Bounds;
 use crate::services::{FunctionType, Services};
 use crate::state::{self, Fold, GroupId, Store, View};
@@ -155,22 +154,11 @@ impl Node {
             entries,
         } in groups
         {
-            let replicated = services
-                .find(&name)
-                .and_then(|slot| slot.service.config.replicated.clone());
-            let sessions = replicated.map_or(
-                Bounds {
-                    age_ms: u64::MAX,
-                    bytes: u64::MAX,
-                },
-                |replicated| Bounds {
-                    age_ms: u64::try_from(replicated.session_age.as_millis()).unwrap_or(u64::MAX),
-                    bytes: replicated.sessions_bytes,
-                },
-            );
+            let slot = services.find(&name);
+            let replicated = slot.and_then(|slot| slot.service.config.replicated.as_ref());
             let options = group::Options {
                 name: name.clone(),
-                sessions,
+                sessions: Bounds::of(replicated),
                 mutant: match plan.mutant {
                     Some(AnyMutant::Group(mutant)) => Some(mutant),
                     Some(AnyMutant::Log(_) | AnyMutant::Host(_)) | None => None,
@@ -179,7 +167,7 @@ impl Node {
             let base = View::new(store.base(id)?);
             let group = Group::recover(options, base, applied, entries)?;
             if let Some(published) = published.get(&name) {
-                published.publish(snapshot(&group));
+                published.publish(group.snapshot());
             }
             let member = Member {
                 last: group.committed().2,
@@ -230,15 +218,5 @@ impl Node {
             }
         }
         folds
-    }
-}
-
-/// What a group shows to queries.
-pub fn snapshot(group: &Group) -> Snapshot {
-    let (view, meta, index) = group.committed();
-    Snapshot {
-        view: view.clone(),
-        meta,
-        index,
     }
 }

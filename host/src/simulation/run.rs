@@ -1,7 +1,7 @@
 //! The simulated host at work: requests arrive, groups step, guests run, messages travel.
 
 use super::history::Cause;
-use super::node::{Sight, snapshot};
+use super::node::Sight;
 use super::world::{Happening, Step, Stop, World, violated};
 use crate::call_error::CallError;
 use crate::dispatch::Dispatch;
@@ -252,7 +252,7 @@ impl World<'_> {
             .find(&member.name)
             .and_then(|slot| slot.service.published.as_ref());
         if let Some(published) = published {
-            published.publish(snapshot(&member.group));
+            published.publish(member.group.snapshot());
         }
     }
 
