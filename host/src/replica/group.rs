@@ -175,11 +175,6 @@ impl Group {
         }
     }
 
-    /// The group's time, for whoever only reads.
-    pub fn time_ms(&mut self, now: Now) -> u64 {
-        self.time.at(now)
-    }
-
     /// Commands and handlers that wait or run, and entries that are not committed.
     #[must_use]
     pub fn backlog(&self) -> usize {
@@ -190,12 +185,6 @@ impl Group {
     #[must_use]
     pub fn unfinished(&self) -> (usize, usize) {
         (self.messages.len(), self.timers.len())
-    }
-
-    /// When the first timer goes off that nothing is done about yet, in the group's time.
-    #[must_use]
-    pub fn first_due_ms(&self) -> Option<u64> {
-        self.timers.first_ready().map(|(due_ms, _)| *due_ms)
     }
 
     /// When [`Event::Tick`] is to come at the latest, by the monotonic clock; none if there is nothing to wait for.

@@ -58,12 +58,6 @@ impl GroupTime {
         }
         ms
     }
-
-    /// The last time anybody saw.
-    #[must_use]
-    pub fn last_ms(&self) -> u64 {
-        self.last_ms
-    }
 }
 
 #[cfg(test)]

@@ -65,22 +65,6 @@ impl View {
         &self.recent
     }
 
-    /// The same state with `recent` instead of what was applied and is not frozen.
-    #[must_use]
-    pub fn with_recent(&self, recent: Layer) -> Self {
-        Self {
-            recent,
-            frozen: self.frozen.clone(),
-            base: self.base.clone(),
-        }
-    }
-
-    /// What is in the store, as far as this view knows.
-    #[must_use]
-    pub fn base(&self) -> &Base {
-        &self.base
-    }
-
     /// Sets aside what was applied, to be folded into the store, and returns it. Reads are as before.
     ///
     /// # Panics

@@ -87,7 +87,8 @@ fn a_clone_does_not_change() {
 fn a_speculative_layer_can_be_dropped() {
     let mut view = View::new(Base::empty());
     view.apply([write("a", "1")]);
-    let speculative = view.with_recent(view.recent().update("b".into(), Some("2".into())));
+    let mut speculative = view.clone();
+    speculative.apply([("b".into(), Some("2".into()))]);
     expect!["a=1 b=2"].assert_eq(&text(&speculative));
     expect!["a=1"].assert_eq(&text(&view));
 }
