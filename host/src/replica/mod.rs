@@ -16,4 +16,5 @@ pub mod schedule;
 pub mod sessions;
 pub mod time;
 pub mod timers;
+pub mod wit;
 pub mod work;
