@@ -1,6 +1,9 @@
 //! The consensus engine's interface as Rust, made from `wit/replica`: what is said there counts.
 
-#![allow(missing_docs, reason = "the documentation is in wit/replica/consensus.wit")]
+#![allow(
+    missing_docs,
+    reason = "the documentation is in wit/replica/consensus.wit"
+)]
 
 wasmtime::component::bindgen!({
     path: "../wit/replica",
@@ -13,6 +16,6 @@ pub use bookshop::replica::types::{
     Entry, EntryKind, HardState, Members, Message, MessageKind, Snapshot,
 };
 pub use exports::bookshop::replica::consensus::{
-    Action, Boot, ChangeKind, ChangeProposal, Changed, Event, MemberChange,
-    Output, Progress, Proposal, Role, Save, Standing, Status, TermRun,
+    Action, Boot, ChangeKind, ChangeProposal, Changed, Event, MemberChange, Output, Progress,
+    Proposal, Role, Save, Standing, Status, TermRun,
 };
