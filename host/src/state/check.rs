@@ -1,7 +1,8 @@
 //! Looking at a store without changing it, for `bookshop-host storage`. Only for a host that is not running.
 
 use super::error::{Fault, OpenError, ReadError};
-use super::store::{Access, FILE, Group, Store, open_file};
+use super::open::{Access, FILE, open_file};
+use super::store::{Group, Store};
 use crate::os::BlockDisk;
 use std::path::Path;
 

@@ -20,8 +20,6 @@
 //!   lost, is [`OpenError::Damaged`] too.
 //!
 //! # What is not noticed
-//! - After a failed sync the operating system may show what is not on the disk. A host that starts again on the same machine builds on it, and damage is found
-//!   only after the next loss of power.
 //! - Two faults at once that hide each other: the write of a commit lost, and the one that says so as well. The caller sees it where the log of a group begins
 //!   after [`Group::applied`] + 1, and must compare that, as it must when the whole file is gone or was replaced by an old copy.
 //! - Damage in pages that are free. It harms nobody.
@@ -32,6 +30,7 @@ mod base;
 mod check;
 mod error;
 mod identity;
+mod open;
 mod pages;
 mod scan;
 mod stash;

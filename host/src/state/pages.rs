@@ -8,6 +8,7 @@ use super::stash::Stash;
 use crate::os::BlockFile;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
@@ -19,6 +20,9 @@ const BLOCK: u64 = BLOCK_BYTES as u64;
 const FLAGS_OFFSET: usize = 9;
 const RECOVERY_REQUIRED: u8 = 2;
 const TWO_PHASE_COMMIT: u8 = 4;
+
+/// So many are written back at a time, 1 MiB.
+const WRITE_BACK_BLOCKS: usize = 256;
 
 /// A file of pages; a clone is another handle.
 #[derive(Clone)]
@@ -56,12 +60,27 @@ impl Pages {
         })))
     }
 
-    /// From now on nothing reaches the file, and redb does not notice. For looking at a file, since redb writes when it opens one; and before redb
+    /// From now on nothing reaches the file, and redb does not notice. While redb opens a file, since it writes before anybody could look at what it found; and before redb
     /// closes one, since what it writes then is of no use (every open recovers), and it would not say if that failed.
     pub(super) fn seal(&self) {
         self.0.stash().begin();
         self.0.is_sealed.store(true, Ordering::Release);
         self.0.is_stashing.store(true, Ordering::Release);
+    }
+
+    /// Lets what is held and what comes reach the file, the former with the next [`settle`](Self::settle).
+    pub(super) fn unseal(&self) {
+        self.0.is_sealed.store(false, Ordering::Release);
+    }
+
+    /// Writes every page that was read back to the file as it was, and returns once all of that is on the disk. Pages that are held stay held: while redb opens a file it
+    /// writes its header only.
+    ///
+    /// # Errors
+    /// As the disk says; also if what was read before is not there any more.
+    pub(super) fn write_back(&self) -> Result<(), Fault> {
+        let written = self.0.write_back();
+        written.map_err(|error| Fault::of_io(self.0.fail(error)))
     }
 
     /// Whether writes wait for room.
@@ -137,6 +156,10 @@ impl Shared {
             return Ok(false);
         }
         while let Some(epoch) = stash.oldest() {
+            if epoch.is_empty() {
+                stash.forget_oldest();
+                continue;
+            }
             let length = self.file.len()?.saturating_sub(IDENTITY_BYTES);
             let written = epoch.replay(
                 |length| self.file.set_len(IDENTITY_BYTES + length),
@@ -152,6 +175,40 @@ impl Shared {
         }
         self.is_stashing.store(false, Ordering::Release);
         Ok(true)
+    }
+
+    fn write_back(&self) -> io::Result<()> {
+        let mut bytes = vec![0; WRITE_BACK_BLOCKS * BLOCK_BYTES];
+        let mut first = 0;
+        loop {
+            let run = self.known_run(first);
+            if run.is_empty() {
+                return self.file.sync();
+            }
+            let offset = run.start as u64 * BLOCK;
+            let bytes = &mut bytes[..run.len() * BLOCK_BYTES];
+            self.file.read_at(IDENTITY_BYTES + offset, bytes)?;
+            // The system may have let go of its copy meanwhile. That is not damage: whoever opens the file again finds what is on the disk.
+            self.compare(offset, bytes)
+                .map_err(|error| io::Error::other(error.to_string()))?;
+            self.file.write_at(IDENTITY_BYTES + offset, bytes)?;
+            first = run.end;
+        }
+    }
+
+    /// The next blocks from `first` on that lie together, of which the content is known and in the file.
+    fn known_run(&self, first: usize) -> Range<usize> {
+        let checksums = self
+            .checksums
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let stash = self.stash();
+        let is_known =
+            |block: &usize| checksums[*block] != 0 && stash.read(*block as u64).is_none();
+        let end = checksums.len();
+        let start = (first..end).find(is_known).unwrap_or(end);
+        let length = (start..end).take(WRITE_BACK_BLOCKS).take_while(is_known);
+        start..start + length.count()
     }
 
     /// Reads without comparing.

@@ -90,7 +90,7 @@ impl Stash {
 }
 
 impl Epoch {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.length.is_none() && self.blocks.is_empty()
     }
 

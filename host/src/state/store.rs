@@ -1,33 +1,26 @@
 //! The state of all groups as of their last checkpoints, in one file.
 
 use super::error::{Fault, OpenError, ReadError, StoreError, guarded};
+use super::open::{Access, FILE, make_if_missing, open_file};
 use super::pages::Pages;
 use super::value::{SEAL_BYTES, seal, unseal};
 use super::{Base, GroupId, Layer, identity};
 use crate::os::{BlockDisk, BlockFile};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableDatabase, TableDefinition, WriteTransaction};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The file in the folder of the store.
-pub(super) const FILE: &str = "state.redb";
-/// The file while it is being made; one that is found was never finished.
-const UNFINISHED: &str = "state.redb.new";
-
-/// What redb may keep of the file in memory, for all groups of the host. Half of it also bounds the pages of a fold that were not written yet. The
-/// operating system caches the file too; a page that comes from there costs about 2 µs.
-const CACHE_BYTES: usize = 16 << 20;
 /// Groups of one host. Each has a table; far more than a host can serve.
 pub(super) const GROUPS_MAX: usize = 4096;
 /// A group's name in bytes; names come from the configuration, which allows less.
 const NAME_BYTES_MAX: usize = 1024;
 
 /// One row, the count of commits.
-const COMMITS: TableDefinition<&str, u64> = TableDefinition::new("commits");
+pub(super) const COMMITS: TableDefinition<&str, u64> = TableDefinition::new("commits");
 /// The row of [`COMMITS`].
-const COUNT: &str = "count";
+pub(super) const COUNT: &str = "count";
 /// Each group: its applied index, then its name, sealed like any value.
-const GROUPS: TableDefinition<u32, &[u8]> = TableDefinition::new("groups");
+pub(super) const GROUPS: TableDefinition<u32, &[u8]> = TableDefinition::new("groups");
 
 /// A group of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +67,8 @@ struct Writer {
 }
 
 impl Store {
-    /// Opens the store in `folder`, or makes it. Reads every page in use: about a second for each gigabyte.
+    /// Opens the store in `folder`, or makes it. Reads every page in use: about a second for each gigabyte. Now and then, where the last commit may not be on the disk, it writes
+    /// them again as well.
     ///
     /// # Errors
     /// As [`OpenError`] says.
@@ -197,6 +191,38 @@ impl Store {
     /// As [`base`](Self::base).
     pub fn hash(&self, group: GroupId) -> Result<[u8; 32], ReadError> {
         self.base(group)?.hash()
+    }
+}
+
+impl Store {
+    /// A store of which nothing has been written since it was opened.
+    pub(super) fn new(
+        database: Database,
+        pages: Pages,
+        path: &Path,
+        file: Arc<dyn BlockFile>,
+        (count, groups): (u64, Vec<Group>),
+    ) -> Self {
+        Self(Arc::new(Inner {
+            database,
+            pages,
+            path: path.to_owned(),
+            file,
+            groups: Mutex::new(groups),
+            writer: Mutex::new(Writer {
+                count,
+                unsettled: None,
+            }),
+        }))
+    }
+
+    /// Writes what recovering it left to be written, and acknowledges its newest commit unless it is.
+    pub(super) fn begin(&self, is_acknowledged: bool) -> Result<(), Fault> {
+        let mut writer = self.0.writer();
+        if !is_acknowledged {
+            writer.unsettled = Some(self.groups());
+        }
+        self.0.settle(&mut writer)
     }
 }
 
@@ -328,12 +354,12 @@ impl Inner {
     }
 }
 
-fn write_count(transaction: &WriteTransaction, count: u64) -> Result<(), redb::Error> {
+pub(super) fn write_count(transaction: &WriteTransaction, count: u64) -> Result<(), redb::Error> {
     transaction.open_table(COMMITS)?.insert(COUNT, count)?;
     Ok(())
 }
 
-fn read_group(id: u32, stored: &[u8]) -> Result<Group, Fault> {
+pub(super) fn read_group(id: u32, stored: &[u8]) -> Result<Group, Fault> {
     let id = GroupId(id);
     let damaged = || Fault::Damaged(format!("the name of group {} is unreadable", id.0));
     let value = unseal(id, b"", stored)?;
@@ -343,130 +369,4 @@ fn read_group(id: u32, stored: &[u8]) -> Result<Group, Fault> {
         name: str::from_utf8(name).map_err(|_| damaged())?.to_owned(),
         applied: u64::from_le_bytes(*applied),
     })
-}
-
-/// The file gets its name when it is complete, so one with that name is complete or damaged.
-fn make_if_missing(disk: &dyn BlockDisk, folder: &Path, path: &Path) -> Result<(), OpenError> {
-    let unfinished = folder.join(UNFINISHED);
-    let make = || -> Result<(), Fault> {
-        disk.create_folder(folder).map_err(Fault::of_io)?;
-        let files = disk.list(folder).map_err(Fault::of_io)?;
-        if files.contains(&unfinished) {
-            disk.remove(&unfinished).map_err(Fault::of_io)?;
-        }
-        if files.iter().any(|file| file == path) {
-            return Ok(());
-        }
-        let file = disk.create(&unfinished).map_err(Fault::of_io)?;
-        identity::write_new(file.as_ref()).map_err(Fault::of_io)?;
-        let pages = Pages::new(file.clone()).map_err(Fault::of_io)?;
-        guarded(|| fill_new(&pages))?;
-        disk.rename(&unfinished, path).map_err(Fault::of_io)?;
-        disk.sync_folder(folder).map_err(Fault::of_io)
-    };
-    make().map_err(|fault| fault.opening(path))
-}
-
-/// Makes an empty database, durably.
-fn fill_new(pages: &Pages) -> Result<(), Fault> {
-    let fill = || -> Result<Database, redb::Error> {
-        let database = builder().create_with_backend(pages.clone())?;
-        let transaction = database.begin_write()?;
-        transaction.open_table(GROUPS)?;
-        write_count(&transaction, 0)?;
-        transaction.commit()?;
-        Ok(database)
-    };
-    let database = fill().map_err(|error| pages.explain(error))?;
-    let settled = pages.settle();
-    pages.seal();
-    drop(database);
-    settled
-}
-
-fn builder() -> redb::Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
-    builder
-}
-
-/// Whether what is done to a store reaches its file: opening one makes redb write, and looking at one must not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    ReadWrite,
-    ReadOnly,
-}
-
-/// Opens a file that is there.
-pub(super) fn open_file(
-    disk: &dyn BlockDisk,
-    path: &Path,
-    access: Access,
-) -> Result<Store, OpenError> {
-    let opening = |fault: Fault| fault.opening(path);
-    let file = disk
-        .open(path)
-        .map_err(|error| opening(Fault::of_io(error)))?;
-    let acknowledged = identity::read(file.as_ref(), path)?;
-    let pages = Pages::new(file.clone()).map_err(|error| opening(Fault::of_io(error)))?;
-    if access == Access::ReadOnly {
-        pages.seal();
-    }
-    let database = guarded(|| {
-        let opened = builder().create_with_backend(pages.clone());
-        opened.map_err(|error| pages.explain(error))
-    });
-    let database = database.map_err(opening)?;
-    let contents = guarded(|| read_contents(&database, &pages, acknowledged));
-    let (count, groups) = contents.map_err(|fault| {
-        pages.seal();
-        opening(fault)
-    })?;
-    Ok(Store(Arc::new(Inner {
-        database,
-        pages,
-        path: path.to_owned(),
-        file,
-        groups: Mutex::new(groups),
-        writer: Mutex::new(Writer {
-            count,
-            unsettled: None,
-        }),
-    })))
-}
-
-/// The count of commits and the groups of a database that redb has recovered.
-fn read_contents(
-    database: &Database,
-    pages: &Pages,
-    acknowledged: u64,
-) -> Result<(u64, Vec<Group>), Fault> {
-    let explain = |error: redb::Error| pages.explain(error);
-    let open = || -> Result<_, redb::Error> {
-        let transaction = database.begin_read()?;
-        Ok((
-            transaction.open_table(COMMITS)?,
-            transaction.open_table(GROUPS)?,
-        ))
-    };
-    let (count, groups) = open().map_err(explain)?;
-    let count = count
-        .get(COUNT)
-        .map_err(|error| explain(error.into()))?
-        .ok_or_else(|| Fault::Damaged("it has no count of its commits".to_owned()))?
-        .value();
-    if count < acknowledged {
-        return Err(Fault::Damaged(format!(
-            "it is as of commit {count}, but commit {acknowledged} was acknowledged"
-        )));
-    }
-    let groups = groups
-        .iter()
-        .map_err(|error| explain(error.into()))?
-        .map(|row| {
-            let (id, stored) = row.map_err(|error| explain(error.into()))?;
-            read_group(id.value(), stored.value())
-        })
-        .collect::<Result<Vec<_>, Fault>>()?;
-    Ok((count, groups))
 }

@@ -1,10 +1,11 @@
 //! Power is lost before each operation on the disk in turn: what was acknowledged is there, and no checkpoint is there in part.
 
 use super::machine::GROUPS;
-use super::{FOLDER, Layer, fold, open, text, view, write};
+use super::{FOLDER, Layer, View, fold, open, text, view, write};
 use crate::os::BlockDisk;
 use crate::simulation::disk::SimDisk;
 use crate::simulation::random::Random;
+use crate::state::Base;
 use std::error::Error;
 use std::path::Path;
 
@@ -154,4 +155,62 @@ fn after_a_failed_sync_nothing_is_written() {
     );
     drop(store);
     assert_eq!(disk.content(&Path::new(FOLDER).join("state.redb")), before);
+}
+
+/// One life of a process: it opens what is there and makes checkpoints, one more each time, until a sync fails or it has made a few.
+fn live(disk: &SimDisk, random: &mut Random, acknowledged: &mut u64) -> Result<(), Box<dyn Error>> {
+    let store = open(disk)?;
+    let groups = [store.register(GROUPS[0])?, store.register(GROUPS[1])?];
+    *acknowledged = (*acknowledged).max(1);
+    for _ in 0..random.below(4) {
+        let checkpoint = store.groups()[0].applied + 1;
+        let folds = groups.map(|group| fold(group, checkpoint, layer(checkpoint % CHECKPOINTS)));
+        store.fold(&folds)?;
+        *acknowledged = 1 + checkpoint;
+    }
+    Ok(())
+}
+
+/// A process that comes after one whose sync failed, on the same machine, reads what is in the system's memory only.
+#[test]
+fn what_a_failed_sync_left_in_memory_is_nothing_to_build_on() {
+    let mut failed_syncs = 0;
+    for seed in 0..3000 {
+        let disk = SimDisk::new(seed);
+        let mut random = Random::new(seed ^ 0xfa11);
+        let mut acknowledged = 0;
+        for _ in 0..=random.below(6) {
+            disk.set_faults(crate::simulation::disk::Faults {
+                failed_sync: 100,
+                ..Default::default()
+            });
+            let _ = live(&disk, &mut random, &mut acknowledged);
+            if random.chance(300) {
+                disk.crash();
+            } else {
+                disk.kill();
+            }
+        }
+        disk.set_faults(Default::default());
+        failed_syncs += disk.injected().failed_syncs;
+        disk.crash();
+        let store = open(&disk).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let groups = store.groups();
+        let applied = groups.first().map_or(0, |group| group.applied);
+        assert!(
+            acknowledged <= 1 + applied && (acknowledged == 0 || groups.len() == GROUPS.len()),
+            "seed {seed}: {acknowledged} steps were acknowledged, and the store has {groups:?}"
+        );
+        for group in groups {
+            assert_eq!(group.applied, applied, "seed {seed}: of {}", group.name);
+            let mut expected = View::new(Base::empty());
+            expected.apply((1..=applied).flat_map(|checkpoint| layer(checkpoint % CHECKPOINTS)));
+            assert_eq!(
+                text(&view(&store, group.id)),
+                text(&expected),
+                "seed {seed}"
+            );
+        }
+    }
+    assert!(failed_syncs > 2000, "only {failed_syncs} syncs failed");
 }
