@@ -106,6 +106,8 @@ impl Checkpoints {
         let thread = task::thread("checkpoint", move || {
             // Nobody waits any more when the host stops; the next start folds again.
             let _ = reply.send(store.fold(&folds));
+            // What states that came from other hosts have replaced. A failure shows at the next fold.
+            while let Ok(true) = store.sweep() {}
         });
         thread.map_err(|error| Failed::Broken(format!("cannot start a thread: {error}")))?;
         let folded = folded

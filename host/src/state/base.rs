@@ -1,12 +1,12 @@
 //! A group's state as of a checkpoint: an immutable snapshot of its table in the store.
 
 use super::error::{Fault, ReadError, guarded};
+use super::hash::PairHash;
 use super::store::Inner;
 use super::value::unseal;
 use super::{GroupId, value};
 use bytes::Bytes;
 use redb::ReadOnlyTable;
-use sha2::{Digest, Sha256};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -108,18 +108,13 @@ impl Base {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn hash(&self) -> Result<[u8; 32], ReadError> {
-        let mut hash = Sha256::new();
-        hash.update(self.applied().to_le_bytes());
+        let mut hash = PairHash::new(self.applied());
         let mut range = self.range(&[], None);
         while let Some(pair) = range.next(false) {
             let pair = pair?;
-            let value = pair.value()?;
-            hash.update((pair.key().len() as u64).to_le_bytes());
-            hash.update(pair.key());
-            hash.update((value.len() as u64).to_le_bytes());
-            hash.update(value);
+            hash.pair(pair.key(), pair.value()?);
         }
-        Ok(hash.finalize().into())
+        Ok(hash.finish())
     }
 }
 

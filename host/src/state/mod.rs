@@ -4,6 +4,8 @@
 //! costs three reference counts. The replica applies to it, and from time to time hands a frozen layer to [`Store::fold`], which writes the layers of all groups
 //! in one durable transaction, on a thread of its own, beside readers. So the store is never on the path of a command.
 //!
+//! A state can leave in pieces ([`View::chunk`]) and arrive in pieces on another host ([`Store::stage`]); there it is written into a table of its own, which one commit makes the group's.
+//!
 //! The store is one file, `state.redb`: a block of ours (`identity`) and a redb database behind it, reached only through
 //! [`BlockFile`](crate::os::BlockFile) (`pages`). A group has a table of its own: measured beside a group of 200,000 keys, a read of
 //! one of 1,000 costs 0.16 µs, and 0.34 µs if both are in one table with the group before the key. The large one costs the same either way.
@@ -28,11 +30,14 @@ use bytes::Bytes;
 
 mod base;
 mod check;
+mod chunk;
 mod error;
+mod hash;
 mod identity;
 mod open;
 mod pages;
 mod scan;
+mod staging;
 mod stash;
 mod store;
 #[cfg(test)]
@@ -42,8 +47,11 @@ mod view;
 
 pub use base::Base;
 pub use check::{GroupReport, Report, Show, check, dump};
+pub use chunk::Chunk;
 pub use error::{OpenError, ReadError, StoreError};
+pub use hash::ViewHash;
 pub use scan::Scan;
+pub use staging::Staging;
 pub use store::{Fold, Group, Store};
 pub use view::View;
 

@@ -21,9 +21,10 @@
 use super::error::{Fault, OpenError, guarded};
 use super::identity;
 use super::pages::Pages;
+use super::staging::Unused;
 use super::store::{COMMITS, COUNT, GROUPS, Group, Store, read_group, write_count};
 use crate::os::BlockDisk;
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableDatabase, ReadableTable, TableHandle};
 use std::path::Path;
 
 /// The file in the folder of the store.
@@ -111,15 +112,15 @@ pub(super) fn open_file(
     });
     let database = database.map_err(opening)?;
     let contents = guarded(|| read_contents(&database, &pages, acknowledged));
-    let (count, groups) = contents.map_err(opening)?;
-    let is_acknowledged = count == acknowledged;
+    let contents = contents.map_err(opening)?;
+    let is_acknowledged = contents.count == acknowledged;
     if access == Access::ReadWrite {
         if !is_acknowledged {
             pages.write_back().map_err(opening)?;
         }
         pages.unseal();
     }
-    let store = Store::new(database, pages, path, file, (count, groups));
+    let store = Store::new(database, pages, path, file, contents);
     if access == Access::ReadWrite {
         match store.begin(is_acknowledged) {
             // Without room it waits, like anything else.
@@ -130,21 +131,28 @@ pub(super) fn open_file(
     Ok(store)
 }
 
-/// The count of commits and the groups of a database that redb has recovered.
-fn read_contents(
-    database: &Database,
-    pages: &Pages,
-    acknowledged: u64,
-) -> Result<(u64, Vec<Group>), Fault> {
+/// What is known of a store before anything is read or written.
+pub(super) struct Contents {
+    /// Its commits.
+    pub(super) count: u64,
+    pub(super) groups: Vec<Group>,
+    pub(super) unused: Unused,
+}
+
+/// Looks into a database that redb has recovered.
+fn read_contents(database: &Database, pages: &Pages, acknowledged: u64) -> Result<Contents, Fault> {
     let explain = |error: redb::Error| pages.explain(error);
     let open = || -> Result<_, redb::Error> {
         let transaction = database.begin_read()?;
+        let names = transaction.list_tables()?;
+        let unused = Unused::of(names.map(|table| table.name().to_owned()));
         Ok((
             transaction.open_table(COMMITS)?,
             transaction.open_table(GROUPS)?,
+            unused,
         ))
     };
-    let (count, groups) = open().map_err(explain)?;
+    let (count, groups, unused) = open().map_err(explain)?;
     let count = count
         .get(COUNT)
         .map_err(|error| explain(error.into()))?
@@ -163,5 +171,9 @@ fn read_contents(
             read_group(id.value(), stored.value())
         })
         .collect::<Result<Vec<_>, Fault>>()?;
-    Ok((count, groups))
+    Ok(Contents {
+        count,
+        groups,
+        unused,
+    })
 }

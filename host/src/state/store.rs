@@ -1,8 +1,9 @@
 //! The state of all groups as of their last checkpoints, in one file.
 
 use super::error::{Fault, OpenError, ReadError, StoreError, guarded};
-use super::open::{Access, FILE, make_if_missing, open_file};
+use super::open::{Access, Contents, FILE, make_if_missing, open_file};
 use super::pages::Pages;
+use super::staging::Unused;
 use super::value::{SEAL_BYTES, seal, unseal};
 use super::{Base, GroupId, Layer, identity};
 use crate::os::{BlockDisk, BlockFile};
@@ -46,7 +47,7 @@ pub struct Fold {
 
 /// The store of a host; a clone is another handle. Closing it, with the last handle and the last [`Base`], writes nothing.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(pub(super) Arc<Inner>);
 
 /// What handles and snapshots share.
 pub(super) struct Inner {
@@ -57,11 +58,12 @@ pub(super) struct Inner {
     /// The groups as they are durable.
     groups: Mutex<Vec<Group>>,
     writer: Mutex<Writer>,
+    pub(super) unused: Mutex<Unused>,
 }
 
-struct Writer {
+pub(super) struct Writer {
     /// Commits in redb.
-    count: u64,
+    pub(super) count: u64,
     /// The groups as of the last commit, while it is not known to be durable.
     unsettled: Option<Vec<Group>>,
 }
@@ -142,14 +144,9 @@ impl Store {
     /// # Panics
     /// There is no such group: numbers come from [`register`](Self::register).
     pub fn base(&self, group: GroupId) -> Result<Base, ReadError> {
-        let is_known = self
-            .0
-            .groups()
-            .binary_search_by_key(&group, |known| known.id)
-            .is_ok();
-        assert!(is_known, "group {} was never registered", group.0);
-        guarded(|| self.0.base(group))
-            .map(|(applied, table)| Base::new(group, applied, table, self.0.clone()))
+        self.0.assert_known(group);
+        self.0
+            .snapshot(group)
             .map_err(|fault| fault.reading(&self.0.path))
     }
 
@@ -171,7 +168,7 @@ impl Store {
             let mut groups = self.groups();
             let folded: Vec<(&Fold, Group)> = folds
                 .iter()
-                .map(|fold| (fold, advance(&mut groups, fold)))
+                .map(|fold| (fold, advance(&mut groups, fold.group, fold.applied)))
                 .collect();
             self.0.commit(&mut writer, groups, |transaction| {
                 folded
@@ -201,18 +198,19 @@ impl Store {
         pages: Pages,
         path: &Path,
         file: Arc<dyn BlockFile>,
-        (count, groups): (u64, Vec<Group>),
+        contents: Contents,
     ) -> Self {
         Self(Arc::new(Inner {
             database,
             pages,
             path: path.to_owned(),
             file,
-            groups: Mutex::new(groups),
+            groups: Mutex::new(contents.groups),
             writer: Mutex::new(Writer {
-                count,
+                count: contents.count,
                 unsettled: None,
             }),
+            unused: Mutex::new(contents.unused),
         }))
     }
 
@@ -226,25 +224,33 @@ impl Store {
     }
 }
 
-/// The group of `fold` as it will be.
-fn advance(groups: &mut [Group], fold: &Fold) -> Group {
+/// A group as it will be when it has applied entries up to `applied`.
+pub(super) fn advance(groups: &mut [Group], id: GroupId, applied: u64) -> Group {
     let group = groups
         .iter_mut()
-        .find(|group| group.id == fold.group)
-        .expect("groups are registered before anything is folded into them");
+        .find(|group| group.id == id)
+        .expect("groups are registered before anything is written for them");
     assert!(
-        fold.applied >= group.applied,
-        "group {} goes back from {} to {}",
+        applied >= group.applied,
+        "group {} goes back from {} to {applied}",
         group.name,
         group.applied,
-        fold.applied
     );
-    group.applied = fold.applied;
+    group.applied = applied;
     group.clone()
 }
 
-fn table_name(group: GroupId) -> String {
+/// The table of a group's state. Others have names of `staging`.
+pub(super) fn table_name(group: GroupId) -> String {
     format!("group {}", group.0)
+}
+
+/// Hands a table's definition to `work`.
+pub(super) fn table<T>(
+    name: &str,
+    work: impl FnOnce(TableDefinition<'_, &'static [u8], &'static [u8]>) -> T,
+) -> T {
+    work(TableDefinition::new(name))
 }
 
 impl Drop for Inner {
@@ -254,16 +260,16 @@ impl Drop for Inner {
 }
 
 impl Inner {
-    fn groups(&self) -> MutexGuard<'_, Vec<Group>> {
+    pub(super) fn groups(&self) -> MutexGuard<'_, Vec<Group>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
+    pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits what `work` writes and returns once it is durable and so noted; then `groups` is what there is.
-    fn commit(
+    pub(super) fn commit(
         &self,
         writer: &mut Writer,
         groups: Vec<Group>,
@@ -285,8 +291,19 @@ impl Inner {
         self.settle(writer)
     }
 
+    /// Commits something that no row of a group tells of.
+    pub(super) fn change(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut writer = self.writer();
+        self.settle(&mut writer)?;
+        let groups = self.groups().clone();
+        self.commit(&mut writer, groups, work)
+    }
+
     /// Sees to it that the last commit is durable and noted as such. After that a file without it is a damaged one.
-    fn settle(&self, writer: &mut Writer) -> Result<(), Fault> {
+    pub(super) fn settle(&self, writer: &mut Writer) -> Result<(), Fault> {
         self.pages.settle()?;
         if let Some(groups) = &writer.unsettled {
             identity::write_witness(self.file.as_ref(), writer.count)
@@ -297,7 +314,11 @@ impl Inner {
         Ok(())
     }
 
-    fn write_group(&self, transaction: &WriteTransaction, group: &Group) -> Result<(), Fault> {
+    pub(super) fn write_group(
+        &self,
+        transaction: &WriteTransaction,
+        group: &Group,
+    ) -> Result<(), Fault> {
         let mut value = group.applied.to_le_bytes().to_vec();
         value.extend_from_slice(group.name.as_bytes());
         let mut stored = vec![0; SEAL_BYTES + value.len()];
@@ -324,20 +345,49 @@ impl Inner {
             .open_table(definition)
             .map_err(|error| explain(error.into()))?;
         for (key, value) in &fold.layer {
-            let key = key.as_ref();
-            let written = match value {
-                Some(value) => table
-                    .insert_reserve(key, SEAL_BYTES + value.len())
-                    .map(|mut room| seal(fold.group, key, value, room.as_mut())),
-                None => table.remove(key).map(drop),
-            };
-            written.map_err(|error| explain(error.into()))?;
+            match value {
+                Some(value) => self.insert(&mut table, fold.group, key, value)?,
+                None => {
+                    let removed = table.remove(key.as_ref());
+                    removed.map_err(|error| explain(error.into()))?;
+                }
+            }
             // It will be given up; nothing more should pile up in memory.
             if self.pages.is_stashing() {
                 return Err(Fault::Full);
             }
         }
         Ok(())
+    }
+
+    /// Writes a pair, unless there is no room.
+    pub(super) fn insert(
+        &self,
+        table: &mut redb::Table<'_, &'static [u8], &'static [u8]>,
+        group: GroupId,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), Fault> {
+        table
+            .insert_reserve(key, SEAL_BYTES + value.len())
+            .map(|mut room| seal(group, key, value, room.as_mut()))
+            .map_err(|error| self.pages.explain(error))?;
+        if self.pages.is_stashing() {
+            return Err(Fault::Full);
+        }
+        Ok(())
+    }
+
+    /// What a group has now.
+    pub(super) fn snapshot(self: &Arc<Self>, group: GroupId) -> Result<Base, Fault> {
+        let (applied, table) = guarded(|| self.base(group))?;
+        Ok(Base::new(group, applied, table, self.clone()))
+    }
+
+    pub(super) fn assert_known(&self, group: GroupId) {
+        let groups = self.groups();
+        let known = groups.binary_search_by_key(&group, |known| known.id);
+        assert!(known.is_ok(), "group {} was never registered", group.0);
     }
 
     fn base(&self, group: GroupId) -> Result<(u64, super::base::Table), Fault> {

@@ -1,6 +1,6 @@
 //! The state of one group as it is now, and any number of earlier ones.
 
-use super::{Base, Layer, ReadError, Scan};
+use super::{Base, Chunk, Layer, ReadError, Scan, ViewHash};
 use bytes::Bytes;
 use std::mem;
 
@@ -42,6 +42,27 @@ impl View {
     /// Each item as [`Base::get`]; after an error nothing follows.
     pub fn scan(&self, low: &[u8], high: Option<&[u8]>, reverse: bool) -> Scan<'_> {
         Scan::new(&self.recent, &self.frozen, &self.base, low, high, reverse)
+    }
+
+    /// The pairs with keys after `after`, or all.
+    pub(super) fn scan_after(&self, after: Option<&Bytes>) -> Scan<'_> {
+        // The key that follows it has one byte more, a zero.
+        let low = after.map_or_else(Vec::new, |after| [after, &[0][..]].concat());
+        self.scan(&low, None, false)
+    }
+
+    /// The pairs with keys after `after`, or the first: about `bytes_max` bytes of them, and one at least.
+    ///
+    /// # Errors
+    /// As [`Base::get`].
+    pub fn chunk(&self, after: Option<&Bytes>, bytes_max: usize) -> Result<Chunk, ReadError> {
+        Chunk::read(self, after, bytes_max)
+    }
+
+    /// Begins a hash over all of it, as of index `applied`. It is what [`Store::hash`](super::Store::hash) says once everything up to that index is folded in.
+    #[must_use]
+    pub fn hash(&self, applied: u64) -> ViewHash {
+        ViewHash::new(self.clone(), applied)
     }
 
     /// Applies writes, in order: a value, or none to delete.

@@ -15,6 +15,7 @@ mod machine;
 mod model;
 mod pages;
 mod reads;
+mod staging;
 
 const FOLDER: &str = "alpha/state";
 
