@@ -166,6 +166,7 @@ impl Api {
             self.config.cluster.hops_max,
         );
         envelope.idempotency_key = options.idempotency_key;
+        envelope.is_stale_ok = options.is_stale_ok;
         if let Some(parent) = options.trace {
             envelope.trace_id = parent.trace_id;
         }

@@ -35,7 +35,7 @@ pub use listing::{Entry, Kind, State, list};
 pub use outside::client_config;
 pub use prepare::{Prepared, prepare};
 pub use registrar::{AUTHORITIES_MAX, DAYS_DEFAULT, DAYS_MAX, Registrar, Written};
-pub use tls::is_control;
+pub use tls::{Purpose, REPLICA, purpose};
 
 /// What is wrong with certificates or their files.
 #[derive(Debug, thiserror::Error)]

@@ -67,6 +67,8 @@ pub struct CallOptions {
     pub timeout: Option<Duration>,
     /// Calls with equal keys have one effect; 1 to 256 ASCII characters.
     pub idempotency_key: Option<Arc<str>>,
+    /// Whether a query may be answered from a state that is a little older than the call: at once, by any replica.
+    pub is_stale_ok: bool,
 }
 
 /// A connection to the `api` endpoint of a host.

@@ -118,6 +118,24 @@ impl Compiler {
             )),
         }
     }
+
+    /// The file with the compiled code of a component that is a part of this program, compiled here if need be: it needs nobody to be protected from it.
+    ///
+    /// # Errors
+    /// See [`CompileError`].
+    pub fn compiled_own(&self, bytes: &[u8], engine: &Engine) -> Result<PathBuf, CompileError> {
+        let path = self.path(&component::digest(bytes), engine);
+        if self.os.disk.modified(&path).is_err() {
+            let code = engine.precompile_component(bytes);
+            let code = code.map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
+            let written = self.os.disk.write_atomic(&path, &code);
+            written.map_err(|source| CompileError::Write {
+                path: path.clone(),
+                source,
+            })?;
+        }
+        Ok(path)
+    }
 }
 
 /// The body of the child process: compiles `wasm`, if it still has `digest`, into `output`.

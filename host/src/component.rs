@@ -125,12 +125,16 @@ pub fn check_header(path: &Path, bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
+/// Maps compiled code.
+///
+/// # Errors
+/// It is missing, or not of this version and these settings of the engine.
 #[allow(
     unsafe_code,
     reason = "the engine maps code from a folder that only this program writes, keyed by the digest of its source"
 )]
-fn map(engine: &Engine, code: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: `compile` writes these files by atomic rename from a child process of this very program and never changes one after that;
+pub fn map(engine: &Engine, code: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: `compile` writes these files by atomic rename from this very program or a child process of it and never changes one after that;
     // their folder is the host's own. The engine itself refuses files of another version or other settings.
     unsafe { Component::deserialize_file(engine, code) }
 }

@@ -12,6 +12,10 @@ use trace::TraceParent;
 
 /// Longest idempotency key that is taken from anybody (the draft standard for the header suggests UUIDs, 36 characters).
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 256;
+/// The header by which a caller says how new the state has to be that a query is answered from.
+pub const CONSISTENCY_HEADER: &str = "bookshop-consistency";
+/// Its value where a state that is a little older than the call will do.
+pub const STALE: &str = "stale";
 /// A caller leaves its callee this much less time than it has itself, at most, so that it can still
 /// handle the callee's lateness as an answer instead of being ended together with it.
 const HOP_MARGIN: Duration = Duration::from_millis(10);
@@ -31,6 +35,8 @@ pub struct Envelope {
     pub caller: Arc<str>,
     /// Calls that may still be made below this one.
     pub hops_left: u8,
+    /// Whether a query may be answered from a state that is a little older than the call.
+    pub is_stale_ok: bool,
 }
 
 impl Envelope {
@@ -52,6 +58,7 @@ impl Envelope {
             idempotency_key: None,
             caller: Arc::clone(caller),
             hops_left: hops_max,
+            is_stale_ok: false,
         }
     }
 
@@ -71,6 +78,8 @@ impl Envelope {
                 .map(|key| derive_key(key, function, ordinal)),
             caller: Arc::clone(service),
             hops_left: self.hops_left.saturating_sub(1),
+            // Whoever asked for it knows this call, and not what it causes.
+            is_stale_ok: false,
         }
     }
 
@@ -142,6 +151,7 @@ mod tests {
             idempotency_key: Some("order-1".into()),
             caller: "http".into(),
             hops_left: 2,
+            is_stale_ok: true,
         }
     }
 
@@ -163,6 +173,7 @@ mod tests {
             (first.hops_left, first.deadline),
             (1, Duration::from_millis(9_990))
         );
+        assert!(!first.is_stale_ok, "only the call itself was meant");
     }
 
     #[test]

@@ -1,32 +1,31 @@
 //! One host: its services, its serving threads, its ways to other hosts, its admin interface, from start to drained stop.
 
 use crate::admin;
-use crate::api::Api;
 use crate::certificates::Credentials;
 use crate::chaos::Chaos;
 use crate::compile::Compiler;
-use crate::config::{Config, HostName};
+use crate::config::Config;
+use crate::consensus::Engines;
 use crate::daemon::{self, Daemons};
 use crate::dispatch::{Dispatch, FunctionName};
 use crate::engine::Ticker;
 use crate::groups;
 use crate::groups::journal::Fatal;
-use crate::http::Front;
+use crate::groups::recovery::{Network, Surroundings};
 use crate::os::Os;
 use crate::os::clock::{sleep, timeout};
 use crate::os::disk::FolderLock;
 use crate::os::network::TcpListener;
 use crate::os::task::{self, Task};
 use crate::parent::Parent;
-use crate::router::Router;
+use crate::replica::network::ReplicaNetwork;
 use crate::services::{Services, State};
 use crate::supervisor::{self, Supervisor};
 use crate::telemetry::Log;
 use crate::transport::Refusals;
-use crate::transport::incoming::Incoming;
-use crate::transport::outgoing::Outgoing;
-use crate::transport::peers::Peers;
+use crate::transport::peers::{Health, Peers};
 use crate::transport::probe::{self, Introducer, Schedule};
+use crate::transport::replicas::{self, Replicas, Sources};
 use crate::transport::wire::Wire;
 use crate::version::HTTP_INTERFACE;
 use std::io;
@@ -35,20 +34,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 mod error;
 mod parts;
 mod peering;
 mod serving;
+mod shared;
 
 pub use error::StartError;
-use serving::{Doors, Entrance};
+use serving::Entrance;
+use shared::Shared;
 
 /// Folder of the compiled code, below the data root: shared by its hosts.
 pub const COMPILED_FOLDER: &str = "compiled";
 /// How often a drain looks whether the last call is done.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
+/// How long a stopping host waits until others lead what it led.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a stopping host waits for its peers to hear of it. One that does not finds out at its next call.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(100);
 
@@ -105,20 +108,6 @@ pub struct Host {
     _lock: FolderLock,
 }
 
-/// What every thread that makes or takes calls shares with the others.
-struct Shared {
-    config: Arc<Config>,
-    host: HostName,
-    services: Arc<Services>,
-    peers: Arc<Peers>,
-    credentials: Credentials,
-    chaos: Chaos,
-    introducer: Arc<Introducer>,
-    refusals: Arc<Refusals>,
-    handle: Arc<FunctionName>,
-    os: Os,
-}
-
 /// Starts a host. When this returns it serves; services that could not be loaded are in its status and its log.
 ///
 /// # Errors
@@ -162,6 +151,7 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         os: os.clone(),
     })?;
     let fatal = recovered.fatal.clone();
+    let pins = recovered.pins.clone();
     let slots = parts::slots(&config, &host.name, &recovered.handles, &log, &os);
     let services = Arc::new(Services::new(slots));
     let compiler = Compiler::new(
@@ -169,6 +159,7 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         config.cluster.data.join(COMPILED_FOLDER),
         os.clone(),
     );
+    let engines = compiler.clone();
     let (supervisor, supervising) = supervisor::start(supervisor::Options {
         config: Arc::clone(&config),
         host: host.name.clone(),
@@ -203,10 +194,33 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         services: Arc::clone(&services),
         credentials,
         introducer: Arc::clone(&introducer),
+        replicas: Some(Sources {
+            snapshots: Arc::new(recovered.pins.clone()),
+            hello: Arc::new(recovered.registry.clone()),
+        }),
+        log: log.clone(),
         os: os.clone(),
     };
-    let (_, groups_dispatch) = shared.router();
-    let groups = recovered.start(&services, move || groups_dispatch)?;
+    let (groups_wire, groups_dispatch) = shared.router();
+    let (replica_connections, accepted) = mpsc::channel(replicas::ACCEPTED_MAX);
+    let replicas = shared.replicas(groups_wire, accepted, recovered.partners.clone());
+    let has_partners = !replicas.partners.is_empty();
+    let connect = move |receive| {
+        let replicas = Replicas::start(replicas, receive);
+        Network {
+            messages: Arc::clone(&replicas) as Arc<dyn ReplicaNetwork>,
+            asking: replicas,
+        }
+    };
+    let surroundings = Surroundings {
+        dispatch: Box::new(move || groups_dispatch),
+        connect: has_partners.then_some(Box::new(connect)),
+        start_engine: Arc::new(move |window, boot| {
+            let (instance, output) = Engines::kept(&engines)?.start(window, boot)?;
+            Ok((Box::new(instance), output))
+        }),
+    };
+    let groups = recovered.start(&services, surroundings)?;
     let (_, daemons_dispatch) = shared.router();
     let daemons = daemon::start(daemon::Options {
         services: Arc::clone(&services),
@@ -228,6 +242,7 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         parent,
         peers: Arc::clone(&shared.peers),
         chaos: shared.chaos.clone(),
+        pins,
         log: log.clone(),
         started: os.clock.monotonic(),
         os: os.clone(),
@@ -252,6 +267,7 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         peer_listener,
         handovers.clone(),
         shared.incoming(Arc::clone(&dispatch)),
+        replica_connections,
         stopped.clone(),
         os.clone(),
         log.clone(),
@@ -302,61 +318,47 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
     })
 }
 
-impl Shared {
-    /// A router with connections of its own, for one thread.
-    fn router(&self) -> (Arc<Wire>, Arc<dyn Dispatch>) {
-        let wire = Arc::new(Wire::new(
-            Arc::clone(&self.peers),
-            self.credentials.clone(),
-            self.chaos.clone(),
-            self.os.clone(),
-        ));
-        let outgoing = Outgoing::new(Arc::clone(&self.peers), Arc::clone(&wire), self.os.clone());
-        let router = Router::new(Arc::clone(&self.services), outgoing, self.os.clone());
-        (wire, Arc::new(router))
-    }
-
-    /// What connections of other hosts need on one thread, whose router is behind `dispatch`.
-    fn incoming(&self, dispatch: Arc<dyn Dispatch>) -> Arc<Incoming> {
-        Arc::new(Incoming {
-            services: Arc::clone(&self.services),
-            dispatch,
-            handle: Arc::clone(&self.handle),
-            peers: Arc::clone(&self.peers),
-            credentials: self.credentials.clone(),
-            chaos: self.chaos.clone(),
-            introducer: Arc::clone(&self.introducer),
-            refusals: Arc::clone(&self.refusals),
-            os: self.os.clone(),
-        })
-    }
-
-    /// What one serving thread needs.
-    fn doors(&self) -> Doors {
-        let (_, dispatch) = self.router();
-        Doors {
-            front: Arc::new(Front::new(
-                parts::routes(&self.config, &self.host),
-                Arc::clone(&dispatch),
-                self.config.cluster.hops_max,
-                self.os.clone(),
-            )),
-            api: Arc::new(Api::new(
-                Arc::clone(&self.config),
-                self.host.clone(),
-                Arc::clone(&self.services),
-                Arc::clone(&dispatch),
-                self.os.clone(),
-            )),
-            incoming: self.incoming(dispatch),
-            credentials: self.credentials.clone(),
-            refusals: Arc::clone(&self.refusals),
-            os: self.os.clone(),
+impl Host {
+    /// Lets other hosts lead what this one leads, so that nobody has to wait for an election.
+    async fn hand_over(&self) {
+        let groups = self.services.iter().filter_map(|slot| slot.group.clone());
+        let handing: Vec<Task<()>> = groups
+            .filter(|group| group.has_others() && group.serves())
+            .map(|group| {
+                let log = self.log.clone();
+                task::spawn(async move {
+                    if let Err(reason) = group.hand_over().await {
+                        log.warn(
+                            None,
+                            &format!("another replica has to be elected: {reason}"),
+                        );
+                    }
+                })
+            })
+            .collect();
+        let clock = self.os.clock.as_ref();
+        let handed = async {
+            for handing in handing {
+                // A task that panicked has printed why; the election comes all the same.
+                let _ = handing.await;
+            }
+        };
+        // When all stop together there is nobody to take over.
+        let alone = async {
+            let is_there = |index| self.peers.get(index).view().health == Health::Up;
+            while self.peers.indexes().any(is_there) {
+                sleep(clock, DRAIN_POLL).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = handed => {}
+            () = alone => {}
+            // Who does not take over in that time is elected or not without us.
+            () = sleep(clock, HAND_OVER_TIMEOUT) => {}
         }
     }
-}
 
-impl Host {
     /// Waits until this host must not go on, because what it keeps is not safe any more, and says why. Stop it then without draining.
     pub async fn failed(&self) -> String {
         self.fatal.wait().await
@@ -371,6 +373,7 @@ impl Host {
         }
         self.services.waits.close();
         probe::announce(&self.peers, &self.wire, &self.introducer, ANNOUNCE_TIMEOUT).await;
+        self.hand_over().await;
         // The listening sockets close here; connections end with the request they are in.
         let _ = self.stop.send(true);
         let clock = self.os.clock.as_ref();

@@ -8,6 +8,7 @@ use crate::imports::{CallState, Kept};
 use crate::limits::{CpuExceeded, CpuMeter, MemoryMeter};
 use crate::os::task;
 use crate::payload::{Body, values_bytes};
+use crate::replica::published::Snapshot;
 use crate::replica::work::{Effects, Work, WorkError};
 use crate::storage::CommitError;
 use crate::version::{Export, Version};
@@ -98,6 +99,7 @@ impl Instance {
         state.dispatch = dispatch;
         state.children = 0;
         state.kept = Kept::Untouched;
+        state.snapshot = None;
         state.effects = None;
         state.memory.is_exhausted = false;
         self.store.set_epoch_deadline(YIELD_TICKS);
@@ -106,6 +108,11 @@ impl Instance {
     /// Lets the next call work on this state, as a command.
     pub fn give(&mut self, work: Work) {
         self.store.data_mut().kept = Kept::Replicated(Box::new(work));
+    }
+
+    /// Lets the next call see this state, as a query.
+    pub fn show(&mut self, snapshot: Option<Arc<Snapshot>>) {
+        self.store.data_mut().snapshot = snapshot;
     }
 
     /// What the last call changed, if it was a command and succeeded.

@@ -28,6 +28,7 @@ pub mod version;
 pub mod compat;
 pub mod compile;
 pub mod component;
+pub mod consensus;
 pub mod engine;
 pub mod imports;
 pub mod linker;

@@ -10,6 +10,7 @@ use crate::envelope::Envelope;
 use crate::instance::{CallReply, Failure, HttpReply, Instance};
 use crate::limits::{CpuMeter, Metered};
 use crate::payload::Body;
+use crate::replica::published::Snapshot;
 use crate::replica::work::{Effects, Work};
 use crate::version::Version;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +46,7 @@ impl Idle {
 }
 
 /// Runs a call of a function to its end; the results leave earlier, through `reply`, which is taken then.
-/// A call that read from storage what another has changed before it was done runs again.
+/// A call that read from storage what another has changed before it was done runs again. A query of a replicated service sees `snapshot`.
 ///
 /// # Errors
 /// [`CallError::NotFound`]: no such function. [`CallError::Unavailable`]: it was overtaken too often. Others see [`Instance::call`].
@@ -53,6 +54,7 @@ pub async fn call(
     version: Arc<Version>,
     invocation: Invocation,
     arguments: Vec<Val>,
+    snapshot: Option<Arc<Snapshot>>,
     reply: &mut Option<CallReply>,
     dispatch: Arc<dyn Dispatch>,
 ) -> Result<(), CallError> {
@@ -68,6 +70,7 @@ pub async fn call(
         // Awaited where it is made: a name for it would be room for it twice in every call.
         let attempted = Metered::new(Arc::clone(&meter), async {
             let mut instance = ready(&version, idle, envelope, dispatch, meter).await?;
+            instance.show(snapshot.clone());
             instance.call(export, &arguments, reply).await?;
             checkin(&version, instance);
             Ok(())
@@ -189,6 +192,8 @@ async fn ready(
 fn checkin(version: &Version, mut instance: Instance) {
     instance.calls_left = instance.calls_left.saturating_sub(1);
     if instance.calls_left > 0 {
+        // Nobody else is to be kept waiting for its pages.
+        instance.show(None);
         version.idle.give(instance);
     }
 }

@@ -3,10 +3,11 @@
 //! Called by `http`, `api`, `admin`, peers and guests' imports through [`Dispatch`]. Owns no instances and no connections: a call runs on
 //! this host if the service runs here, and otherwise goes to another one by way of `transport`.
 
-use crate::admission::Refusal;
+use crate::admission::{Permit, Refusal};
 use crate::call_error::CallError;
 use crate::config::ServiceConfig;
-use crate::dispatch::{Address, Answer, Dispatch, Invocation, Position, Reach, Wait};
+use crate::dispatch::{Address, Answer, Dispatch, FunctionName, Invocation, Position, Reach, Wait};
+use crate::envelope::Envelope;
 use crate::groups::GroupHandle;
 use crate::groups::handle::Command;
 use crate::os::Os;
@@ -14,17 +15,20 @@ use crate::os::clock::{Elapsed, timeout_at};
 use crate::os::task;
 use crate::payload::{Body, Payload};
 use crate::pool;
+use crate::replica::published::Snapshot;
 use crate::service::Service;
 use crate::services::{Services, Slot, not_running};
 use crate::transport::outgoing::Outgoing;
 use crate::version::Version;
 use http_body_util::BodyExt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use wasmtime::component::Val;
 
 mod guest_body;
+mod leading;
 mod waiting;
 
 use guest_body::{GuestBody, ServeCall};
@@ -39,6 +43,8 @@ const RETRY_AFTER_MIN: Duration = Duration::from_millis(10);
 pub struct Router {
     services: Arc<Services>,
     outgoing: Outgoing,
+    /// Calls that wait for a leader, or for its word.
+    undecided: AtomicU32,
     os: Os,
 }
 
@@ -70,6 +76,7 @@ impl Router {
         Self {
             services,
             outgoing,
+            undecided: AtomicU32::new(0),
             os,
         }
     }
@@ -94,7 +101,16 @@ impl Router {
             slot.service.figures.refused_or_failed();
             return Err(too_far(slot));
         }
-        let called = match (slot.running(), invocation.reach) {
+        // A replica that was removed knows nothing of what is committed now.
+        let is_removed = slot.group.as_ref().is_some_and(GroupHandle::is_removed);
+        let running = slot.running().filter(|_| !is_removed);
+        if slot.service.config.has_several_replicas()
+            && is_command(slot, running.as_deref(), &invocation)
+        {
+            // Counted where it is executed, as any call. Boxed, as below.
+            return Box::pin(Arc::clone(&self).led(slot, invocation, started)).await;
+        }
+        let called = match (running, invocation.reach) {
             (Some(version), _) => {
                 Arc::clone(&self)
                     .run(slot, version, invocation, started)
@@ -147,28 +163,36 @@ impl Router {
         mut invocation: Invocation,
         started: Duration,
     ) -> Result<Payload, CallError> {
-        let name = || slot.service.name.to_string();
-        let deadline = invocation.envelope.deadline;
-        let permit = slot
-            .admission
-            .enter(self.os.clock.as_ref(), deadline)
-            .await
-            .map_err(|refusal| match refusal {
-                Refusal::Full => CallError::Overloaded {
-                    service: name(),
-                    retry_after: retry_after(slot),
-                },
-                Refusal::Deadline => late(&slot.service, "waited for its turn", started, deadline),
-            })?;
+        let is_values = matches!(invocation.arguments, Payload::Values(_));
+        let queried = slot.group.as_ref().filter(|_| {
+            // Commands of several replicas do not come here.
+            is_values && !is_command(slot, Some(&version), &invocation)
+        });
+        let snapshot = match queried {
+            Some(group) => Some(self.read(slot, group, &invocation.envelope).await?),
+            None => None,
+        };
+        let permit = self
+            .admit(slot, invocation.envelope.deadline, started)
+            .await?;
         match std::mem::replace(&mut invocation.arguments, Payload::Values(Vec::new())) {
             Payload::Values(arguments) => match &slot.group {
-                Some(group) if is_command(&version, &invocation) => {
+                Some(group) if snapshot.is_none() => {
+                    let command = Called {
+                        function: invocation.function,
+                        envelope: invocation.envelope,
+                        arguments,
+                    };
                     // Boxed, so that other calls do not make room for it.
-                    Box::pin(self.execute(slot, group, invocation, arguments, permit, started))
-                        .await
+                    let executed = Box::pin(self.execute(slot, group, command, permit, started));
+                    executed.await.map(Payload::Values)
                 }
                 Some(_) | None => {
-                    self.run_function(slot, version, invocation, arguments, permit, started)
+                    let query = Query {
+                        arguments,
+                        snapshot,
+                    };
+                    self.run_function(slot, version, invocation, query, permit, started)
                         .await
                 }
             },
@@ -180,16 +204,37 @@ impl Router {
         }
     }
 
+    /// Lets a call in, at once or when others have ended.
+    async fn admit(
+        &self,
+        slot: &Slot,
+        deadline: Duration,
+        started: Duration,
+    ) -> Result<Permit, CallError> {
+        let entered = slot.admission.enter(self.os.clock.as_ref(), deadline).await;
+        entered.map_err(|refusal| match refusal {
+            Refusal::Full => CallError::Overloaded {
+                service: slot.service.name.to_string(),
+                retry_after: retry_after(slot),
+            },
+            Refusal::Deadline => late(&slot.service, "waited for its turn", started, deadline),
+        })
+    }
+
     /// Runs a function. Its results may come before it ends (an `async` one may go on), so the permit stays with the task.
     async fn run_function(
         self: Arc<Self>,
         slot: &Slot,
         version: Arc<Version>,
         invocation: Invocation,
-        arguments: Vec<Val>,
-        permit: crate::admission::Permit,
+        query: Query,
+        permit: Permit,
         started: Duration,
     ) -> Result<Payload, CallError> {
+        let Query {
+            arguments,
+            snapshot,
+        } = query;
         let deadline = invocation.envelope.deadline;
         let (clock, service) = (Arc::clone(&self.os.clock), Arc::clone(&slot.service));
         let dispatch: Arc<dyn Dispatch> = Arc::clone(&self) as Arc<dyn Dispatch>;
@@ -202,7 +247,9 @@ impl Router {
             let called = timeout_at(
                 clock.as_ref(),
                 deadline,
-                pool::call(version, invocation, arguments, &mut reply, dispatch),
+                pool::call(
+                    version, invocation, arguments, snapshot, &mut reply, dispatch,
+                ),
             )
             .await;
             if reply.is_none()
@@ -235,18 +282,17 @@ impl Router {
         &self,
         slot: &Slot,
         group: &GroupHandle,
-        invocation: Invocation,
-        arguments: Vec<Val>,
-        permit: crate::admission::Permit,
+        called: Called,
+        permit: Permit,
         started: Duration,
-    ) -> Result<Payload, CallError> {
+    ) -> Result<Vec<Val>, CallError> {
         let _permit = permit;
-        let deadline = invocation.envelope.deadline;
+        let deadline = called.envelope.deadline;
         let (reply, replied) = oneshot::channel();
         let command = Command {
-            function: invocation.function,
-            arguments,
-            envelope: invocation.envelope,
+            function: called.function,
+            arguments: called.arguments,
+            envelope: called.envelope,
             reply,
         };
         let answered = async {
@@ -258,7 +304,7 @@ impl Router {
                 let results = answer?;
                 let latency = self.os.clock.monotonic().saturating_sub(started);
                 slot.service.figures.completed(latency);
-                Ok(Payload::Values(results))
+                Ok(results)
             }
             Ok(Err(_dropped)) => Err(CallError::Unavailable {
                 service: slot.service.name.to_string(),
@@ -278,7 +324,7 @@ impl Router {
         version: Arc<Version>,
         invocation: Invocation,
         request: http::Request<Body>,
-        permit: crate::admission::Permit,
+        permit: Permit,
         started: Duration,
     ) -> Result<Payload, CallError> {
         let deadline = invocation.envelope.deadline;
@@ -335,12 +381,28 @@ impl Router {
     }
 }
 
-/// Whether a call may change replicated state.
-fn is_command(version: &Version, invocation: &Invocation) -> bool {
-    version
-        .exports
-        .get(&*invocation.function)
-        .is_some_and(|export| export.is_command)
+/// What a function is called with, and the state that it sees if that is replicated.
+struct Query {
+    arguments: Vec<Val>,
+    snapshot: Option<Arc<Snapshot>>,
+}
+
+/// A call of a command.
+struct Called {
+    function: Arc<FunctionName>,
+    envelope: Envelope,
+    arguments: Vec<Val>,
+}
+
+/// Whether a call may change replicated state. Of a service that does not run here only the configuration tells.
+fn is_command(slot: &Slot, version: Option<&Version>, invocation: &Invocation) -> bool {
+    match version {
+        Some(version) => version
+            .exports
+            .get(&*invocation.function)
+            .is_some_and(|export| export.is_command),
+        None => slot.service.config.is_command(&invocation.function),
+    }
 }
 
 fn too_far(slot: &Slot) -> CallError {

@@ -71,11 +71,7 @@ impl Version {
                 Export {
                     index,
                     ty: ty.clone(),
-                    is_command: service
-                        .config
-                        .replicated
-                        .as_ref()
-                        .is_some_and(|replicated| !replicated.is_query(name)),
+                    is_command: service.config.is_command(name),
                 },
             ))
         });

@@ -4,6 +4,7 @@
 
 use crate::chaos::Chaos;
 use crate::config::{Config, HostName};
+use crate::groups::snapshots::Pins;
 use crate::os::Os;
 use crate::parent::Parent;
 use crate::services::Services;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub mod chaos;
 pub mod client;
 pub mod control;
+pub mod groups;
 pub mod logs;
 pub mod server;
 pub mod status;
@@ -36,6 +38,8 @@ pub struct Admin {
     pub peers: Arc<Peers>,
     /// Faults on the links to other hosts.
     pub chaos: Chaos,
+    /// States that are kept for whoever reads them.
+    pub pins: Pins,
     /// The log.
     pub log: Log,
     /// When the host started, on its monotonic clock.

@@ -4,7 +4,8 @@
 //! which a page cannot without asking first, and the asking is never answered.
 
 use crate::admin::control::Change;
-use crate::admin::{Admin, AdminError, chaos, control, logs, status};
+use crate::admin::groups::changes::Verb;
+use crate::admin::{Admin, AdminError, chaos, control, groups, logs, status};
 use crate::origin;
 use crate::os::network::{TcpListener, TcpStream};
 use crate::os::task::{self, Task};
@@ -142,6 +143,44 @@ async fn route(admin: &Admin, request: Request<Incoming>) -> Result<Value, Admin
         (&Method::POST, ["v1", "chaos", "services", name, verb @ ("stop" | "start")]) => {
             let place = body(request).await?;
             chaos::everywhere::service(admin, name, change(verb), &place).await
+        }
+        (&Method::GET, ["v1", "groups", name]) => Ok(json!(groups::members(admin, name).await?)),
+        (&Method::GET, ["v1", "groups", name, "members"]) => groups::members_own(admin, name).await,
+        (&Method::POST, ["v1", "groups", name, verb @ ("add" | "remove")]) => {
+            let target = body(request).await?;
+            let verb = match *verb {
+                "add" => Verb::Add,
+                _ => Verb::Remove,
+            };
+            if is_own {
+                groups::changes::here(admin, name, verb, target).await
+            } else {
+                groups::changes::anywhere(admin, name, verb, target).await
+            }
+        }
+        (&Method::POST, ["v1", "groups", name, "snapshot"]) if is_own => {
+            Ok(json!(groups::snapshots::here(admin, name).await?))
+        }
+        (&Method::POST, ["v1", "groups", name, "snapshot"]) => {
+            Ok(json!(groups::snapshots::everywhere(admin, name).await?))
+        }
+        (&Method::POST, ["v1", "groups", name, "backup"]) if is_own => {
+            groups::snapshots::keep_here(admin, name).await
+        }
+        (&Method::POST, ["v1", "groups", name, "backup"]) => {
+            groups::snapshots::keep(admin, name).await
+        }
+        (&Method::POST, ["v1", "groups", name, "chunk"]) => {
+            let asked = body(request).await?;
+            groups::snapshots::chunk(admin, name, asked).await
+        }
+        (&Method::POST, ["v1", "groups", name, "transfer"]) => {
+            let transfer = body(request).await?;
+            if is_own {
+                groups::transfer_own(admin, name, transfer).await
+            } else {
+                groups::transfer(admin, name, transfer).await
+            }
         }
         (&Method::POST, ["v1", "hosts", name, "stop"]) => {
             host_request(admin, HostRequest::Stop((*name).to_owned())).await

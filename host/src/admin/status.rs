@@ -1,9 +1,10 @@
 //! `GET /v1/status`: hosts and services of the cluster, added up over all hosts that answer.
 
+use crate::admin::groups::{self, ReplicaPart};
 use crate::admin::{Admin, client};
 use crate::daemon::{Condition, Phase};
-use crate::groups::GroupStatus;
-use crate::os::process;
+use crate::os::task::{self, Task};
+use crate::os::{Os, process};
 use crate::parent::HostStatus;
 use crate::services::{Slot, State};
 use crate::telemetry::FiguresSnapshot;
@@ -11,6 +12,7 @@ use crate::transport::peers::Health;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long another host may take to say how it is.
@@ -23,16 +25,14 @@ pub struct HostPart {
     services: Vec<ServicePart>,
     links: Vec<LinkPart>,
     #[serde(default)]
-    groups: Vec<GroupPart>,
+    groups: Vec<ReplicaPart>,
 }
 
-/// The replicated state of a service on one host.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct GroupPart {
-    service: String,
-    host: String,
-    #[serde(flatten)]
-    status: GroupStatus,
+impl HostPart {
+    /// Its replicas.
+    pub fn groups(&self) -> impl Iterator<Item = &ReplicaPart> + Clone {
+        self.groups.iter()
+    }
 }
 
 /// How one host finds another.
@@ -114,17 +114,9 @@ pub fn own(admin: &Admin) -> HostPart {
         groups: admin
             .services
             .iter()
-            .filter_map(|slot| group(slot, admin.host.as_str()))
+            .filter_map(|slot| groups::own(slot, &admin.host))
             .collect(),
     }
-}
-
-fn group(slot: &Slot, host: &str) -> Option<GroupPart> {
-    Some(GroupPart {
-        service: slot.service.name.to_string(),
-        host: host.to_owned(),
-        status: slot.group.as_ref()?.status()?,
-    })
 }
 
 fn link(admin: &Admin, index: usize) -> LinkPart {
@@ -215,31 +207,24 @@ fn service(slot: &Slot, now: Duration) -> ServicePart {
     }
 }
 
-/// The whole cluster, as this host sees it.
-pub async fn cluster(admin: &Admin) -> serde_json::Value {
-    let mut parts = vec![own(admin)];
-    for host in admin
+/// What each host says of itself that answers, in the order of the configuration, whichever host was asked. All are asked at once.
+pub async fn parts(admin: &Admin) -> Vec<HostPart> {
+    let others = admin
         .config
         .hosts
         .iter()
-        .filter(|host| host.name != admin.host)
-    {
-        if let Ok((status, value)) = client::request(
-            &admin.os,
-            host.admin,
-            "/v1/status?scope=host",
-            None,
-            PEER_TIMEOUT,
-        )
-        .await
-            && status.is_success()
-            && let Ok(part) = serde_json::from_value::<HostPart>(value)
-            && part.host.name == host.name.as_str()
-        {
-            parts.push(part);
-        }
+        .filter(|host| host.name != admin.host);
+    let asked: Vec<Task<Option<HostPart>>> = others
+        .map(|host| {
+            let (os, address, name) = (admin.os.clone(), host.admin, host.name.clone());
+            task::spawn(async move { ask(&os, address, name.as_str()).await })
+        })
+        .collect();
+    let mut parts = vec![own(admin)];
+    for task in asked {
+        // One that panicked has not answered.
+        parts.extend(task.await.ok().flatten());
     }
-    // The order of the configuration, whichever host was asked.
     let place = |part: &HostPart| {
         let hosts = &admin.config.hosts;
         hosts
@@ -247,6 +232,20 @@ pub async fn cluster(admin: &Admin) -> serde_json::Value {
             .position(|host| host.name.as_str() == part.host.name)
     };
     parts.sort_by_key(place);
+    parts
+}
+
+async fn ask(os: &Os, address: SocketAddr, name: &str) -> Option<HostPart> {
+    let path = "/v1/status?scope=host";
+    let answered = client::request(os, address, path, None, PEER_TIMEOUT).await;
+    let (status, value) = answered.ok()?;
+    let part: HostPart = serde_json::from_value(value).ok()?;
+    (status.is_success() && part.host.name == name).then_some(part)
+}
+
+/// The whole cluster, as this host sees it.
+pub async fn cluster(admin: &Admin) -> serde_json::Value {
+    let parts = parts(admin).await;
     let hosts: Vec<HostStatus> = admin
         .config
         .hosts
@@ -258,7 +257,7 @@ pub async fn cluster(admin: &Admin) -> serde_json::Value {
         "hosts": hosts,
         "services": services(&parts),
         "links": parts.iter().flat_map(|part| &part.links).collect::<Vec<_>>(),
-        "groups": parts.iter().flat_map(|part| &part.groups).collect::<Vec<_>>(),
+        "groups": groups::all(&admin.config.services, parts.iter().flat_map(HostPart::groups)),
     })
 }
 

@@ -20,6 +20,7 @@ use wasmtime::component::Val;
 use wasmtime::component::types::Type;
 
 mod json;
+mod text;
 mod values;
 mod wave;
 

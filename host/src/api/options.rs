@@ -2,8 +2,8 @@
 
 use super::error::ApiError;
 use crate::client::{IDEMPOTENCY_KEY_HEADER, TIMEOUT_HEADER};
-use crate::envelope::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::envelope::trace::TraceParent;
+use crate::envelope::{CONSISTENCY_HEADER, IDEMPOTENCY_KEY_BYTES_MAX, STALE};
 use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,8 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// Calls with equal keys have one effect.
     pub idempotency_key: Option<Arc<str>>,
+    /// Whether a query may be answered from a state that is a little older than the call.
+    pub is_stale_ok: bool,
     /// What caused this call. One that is not valid is no reason to refuse the call, by the standard.
     pub trace: Option<TraceParent>,
 }
@@ -24,7 +26,7 @@ impl Options {
     ///
     /// # Errors
     /// [`ApiError::Malformed`]: a timeout that is no number, or a key that is too long to be kept. To ignore either would
-    /// promise something that is then not done.
+    /// promise something that is then not done. The same goes for a consistency that there is not.
     pub fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
         let mut options = Self::default();
         if let Some(value) = headers.get(TIMEOUT_HEADER) {
@@ -45,6 +47,14 @@ impl Options {
                 ))
             })?;
             options.idempotency_key = Some(key.into());
+        }
+        if let Some(value) = headers.get(CONSISTENCY_HEADER) {
+            if value != STALE {
+                return Err(ApiError::Malformed(format!(
+                    "the header {CONSISTENCY_HEADER} can only be {STALE}; without it, a query sees everything that was answered before it began"
+                )));
+            }
+            options.is_stale_ok = true;
         }
         options.trace = TraceParent::of(headers);
         Ok(options)
@@ -103,6 +113,18 @@ mod tests {
         check_refused(IDEMPOTENCY_KEY_HEADER, &"k".repeat(257));
         check_refused(IDEMPOTENCY_KEY_HEADER, "");
         check_refused(IDEMPOTENCY_KEY_HEADER, "é");
+    }
+
+    #[test]
+    fn a_state_is_the_newest_unless_an_older_one_will_do() {
+        let stale = Options {
+            is_stale_ok: true,
+            ..Options::default()
+        };
+        check(CONSISTENCY_HEADER, STALE, stale);
+        for value in ["", "Stale", "linearizable"] {
+            check_refused(CONSISTENCY_HEADER, value);
+        }
     }
 
     #[test]

@@ -6,14 +6,15 @@ use super::certificate::{Facts, date};
 use super::files::{self, Files, Usable};
 use super::folder::Folder;
 use super::identity::Identity;
-use super::tls::{self, CONTROL, HTTP_1, HTTP_2};
+use super::tls::{self, CONTROL, HTTP_1, HTTP_2, REPLICA};
 use super::verify::Admits;
 use crate::config::{ClusterName, HostName};
 use crate::os::Os;
 use crate::os::clock::sleep;
 use crate::telemetry::Log;
 use arc_swap::ArcSwap;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, ServerConfig};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,6 +50,8 @@ struct Current {
     api_server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
     control: Arc<ClientConfig>,
+    replica: Arc<ClientConfig>,
+    callers: Arc<dyn ClientCertVerifier>,
 }
 
 impl Credentials {
@@ -109,6 +112,26 @@ impl Credentials {
     #[must_use]
     pub fn control(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0.current.load().control)
+    }
+
+    /// The same for messages between replicas.
+    #[must_use]
+    pub fn replica(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0.current.load().replica)
+    }
+
+    /// Verifies once more what a host showed when it connected: what is in effect may have changed since.
+    ///
+    /// # Errors
+    /// It would not be let in now.
+    pub fn verify_again(&self, chain: &[CertificateDer<'_>]) -> Result<(), rustls::Error> {
+        let (first, others) = chain
+            .split_first()
+            .ok_or(rustls::Error::NoCertificatesPresented)?;
+        let now = UnixTime::since_unix_epoch(self.0.os.clock.wall());
+        let current = self.0.current.load();
+        current.callers.verify_client_cert(first, others, now)?;
+        Ok(())
     }
 
     /// The name to ask for when connecting to a host.
@@ -219,14 +242,18 @@ impl Current {
             tls::server(&usable, cluster, admits, protocols, &os.clock)
                 .map_err(CertificateError::Make)
         };
+        let callers =
+            tls::callers(&usable, cluster, Admits::Hosts).map_err(CertificateError::Make)?;
         let client = |protocol| {
             tls::client(&usable, cluster, protocol, &os.clock).map_err(CertificateError::Make)
         };
         Ok(Self {
-            server: server(Admits::Hosts, &[HTTP_2, CONTROL])?,
+            server: server(Admits::Hosts, &[HTTP_2, CONTROL, REPLICA])?,
             api_server: server(Admits::Everyone, &[HTTP_2, HTTP_1])?,
             client: client(HTTP_2)?,
             control: client(CONTROL)?,
+            replica: client(REPLICA)?,
+            callers,
             facts: usable.facts,
             is_revoked: usable.is_revoked,
             files,

@@ -9,6 +9,7 @@ use crate::config::ClusterName;
 use crate::os::Clock;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::UnixTime;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
@@ -21,6 +22,8 @@ use std::sync::Arc;
 pub(super) const HTTP_2: &[u8] = b"h2";
 /// HTTP/2 for probes alone, as it is named in handshakes: who takes connections sorts them by it.
 pub(super) const CONTROL: &[u8] = b"bookshop-control";
+/// Messages between replicas, which are not HTTP, as they are named in handshakes.
+pub const REPLICA: &[u8] = b"bookshop-replica";
 /// HTTP/1.1, as it is named in handshakes.
 pub(super) const HTTP_1: &[u8] = b"http/1.1";
 
@@ -50,6 +53,30 @@ pub(super) fn server(
     protocols: &[&[u8]],
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<ServerConfig>, String> {
+    let verifier = callers(usable, cluster, admits)?;
+    let mut config = ServerConfig::builder_with_details(
+        Arc::clone(&usable.provider),
+        Arc::new(Wall(Arc::clone(clock))),
+    )
+    .with_protocol_versions(&[&TLS13])
+    .map_err(|error| error.to_string())?
+    .with_client_cert_verifier(verifier)
+    .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&usable.own))));
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+/// Verifies whoever connects.
+///
+/// # Errors
+/// The cryptography refuses the files; the text says why.
+pub(super) fn callers(
+    usable: &Usable,
+    cluster: &ClusterName,
+    admits: Admits,
+) -> Result<Arc<dyn ClientCertVerifier>, String> {
     let builder = WebPkiClientVerifier::builder_with_provider(
         Arc::clone(&usable.roots),
         Arc::clone(&usable.provider),
@@ -61,40 +88,44 @@ pub(super) fn server(
         .allow_unknown_revocation_status()
         .build()
         .map_err(|error: VerifierBuilderError| error.to_string())?;
-    let verifier = Callers {
+    Ok(Arc::new(Callers {
         webpki,
         cluster: cluster.clone(),
         admits,
-    };
-    let mut config = ServerConfig::builder_with_details(
-        Arc::clone(&usable.provider),
-        Arc::new(Wall(Arc::clone(clock))),
-    )
-    .with_protocol_versions(&[&TLS13])
-    .map_err(|error| error.to_string())?
-    .with_client_cert_verifier(Arc::new(verifier))
-    .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&usable.own))));
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    }))
 }
 
-/// Whether the first message of a handshake, of which `bytes` is the beginning, asks for [`CONTROL`]; none if more of it is needed.
+/// What a connection between hosts is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Calls, and everything else that is HTTP.
+    Calls,
+    /// Probes.
+    Control,
+    /// Messages between replicas.
+    Replica,
+}
+
+/// What a connection is for, by the first message of its handshake, of which `bytes` is the beginning; none if more of it is needed.
 #[must_use]
-pub fn is_control(mut bytes: &[u8]) -> Option<bool> {
+pub fn purpose(mut bytes: &[u8]) -> Option<Purpose> {
     let mut acceptor = rustls::server::Acceptor::default();
     if acceptor.read_tls(&mut bytes).is_err() {
-        return Some(false);
+        return Some(Purpose::Calls);
     }
     // What is no handshake is refused, with the reason, by whoever takes the connection.
     let Ok(accepted) = acceptor.accept() else {
-        return Some(false);
+        return Some(Purpose::Calls);
     };
     let accepted = accepted?;
     let hello = accepted.client_hello();
-    let mut protocols = hello.alpn().into_iter().flatten();
-    Some(protocols.any(|protocol| protocol == CONTROL))
+    let protocols = hello.alpn().into_iter().flatten();
+    let mut purposes = protocols.filter_map(|protocol| match protocol {
+        CONTROL => Some(Purpose::Control),
+        REPLICA => Some(Purpose::Replica),
+        _ => None,
+    });
+    Some(purposes.next().unwrap_or(Purpose::Calls))
 }
 
 /// For connections that we make to hosts.

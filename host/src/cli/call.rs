@@ -27,6 +27,9 @@ pub struct Arguments {
     /// Calls with equal keys have one effect
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// Let any replica answer a query at once, from a state that may be a little older than the call
+    #[arg(long)]
+    stale_ok: bool,
     #[command(flatten)]
     api: Api,
 }
@@ -55,6 +58,7 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
         json,
         timeout,
         idempotency_key,
+        stale_ok,
         api,
     } = arguments;
     let (target, function) = function
@@ -63,6 +67,7 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
     let options = CallOptions {
         timeout,
         idempotency_key: idempotency_key.map(Into::into),
+        is_stale_ok: stale_ok,
     };
     let client = api.connect(os).await?;
     let results = client

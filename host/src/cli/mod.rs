@@ -15,6 +15,7 @@ pub mod wit_sync;
 
 mod admin;
 mod api;
+mod backup;
 mod call;
 mod certs;
 mod chaos;
@@ -22,10 +23,12 @@ pub(crate) mod check;
 mod compile;
 mod config_keys;
 mod control;
+mod group;
 mod inspect;
 mod logs;
 mod output;
 mod progress;
+mod restore;
 mod run;
 mod status;
 mod storage;
@@ -94,6 +97,19 @@ enum Command {
     /// Start a host that was stopped
     #[command(after_help = "Example:\n  bookshop-host start-host beta")]
     StartHost(control::Host),
+    /// Show and change the replicas of a service, and which of them leads
+    #[command(subcommand)]
+    Group(group::Command),
+    /// Write what replicated services keep into one file, while they serve
+    #[command(
+        after_help = "Each service is written as of one entry, and has everything that was answered before the command began.\nThe file has checksums of all parts and of the whole. Keep it where the hosts are not.\n\nExamples:\n  bookshop-host backup shop.backup\n  bookshop-host backup orders.backup orders --json"
+    )]
+    Backup(backup::Arguments),
+    /// Let hosts that keep nothing begin with what a backup has
+    #[command(
+        after_help = "The hosts must not run, and must keep nothing: move their `log` and `state` away first. The whole backup is compared with its checksums before anything is written.\nWithout --host all hosts of the file get it, whose folders have to be on this machine; with --host that one begins alone, and the others, started with nothing, join it.\nServices that are not in the backup begin empty.\n\nExamples:\n  bookshop-host restore shop.backup config/cluster.toml\n  bookshop-host restore shop.backup config/cluster.toml --host alpha"
+    )]
+    Restore(restore::Arguments),
     /// Inject faults into the links between running hosts, and heal them
     #[command(
         subcommand,
@@ -160,6 +176,9 @@ impl Cli {
             Command::Start(service) => service.start(os).await,
             Command::StopHost(host) => host.stop(os).await,
             Command::StartHost(host) => host.start(os).await,
+            Command::Group(command) => group::run(command, os).await,
+            Command::Backup(arguments) => backup::run(&arguments, os).await,
+            Command::Restore(arguments) => restore::run(&arguments, os).await,
             Command::Chaos(command) => chaos::run(&command, os).await,
             Command::Certs(command) => certs::run(command, os).await,
             Command::Storage(command) => storage::run(&command, os),

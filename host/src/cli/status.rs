@@ -1,10 +1,10 @@
 //! `bookshop-host status`: the hosts and services of a running cluster.
 
+use crate::admin::groups::{GroupPart, Replica};
 use crate::cli::admin::Admin;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Paint, Style};
 use crate::cli::table::{Cell, Table};
-use crate::groups::GroupStatus;
 use crate::os::Os;
 use crate::parent::HostStatus;
 use clap::Args;
@@ -31,16 +31,7 @@ struct Status {
     services: Vec<Service>,
     links: Vec<Link>,
     #[serde(default)]
-    groups: Vec<Group>,
-}
-
-/// The replicated state of a service on one host.
-#[derive(Debug, Deserialize)]
-struct Group {
-    service: String,
-    host: String,
-    #[serde(flatten)]
-    status: GroupStatus,
+    groups: Vec<GroupPart>,
 }
 
 /// How one host finds another.
@@ -250,34 +241,62 @@ fn daemons(services: &[Service]) -> Table {
     table
 }
 
-/// What is kept of services, and where. A position is how many changes there were.
-fn groups(groups: &[Group]) -> Table {
+/// What is kept of services, and where. A position is how many changes there were; a replica that lacks some is shown with how many.
+fn groups(groups: &[GroupPart]) -> Table {
     let mut table = Table::new(&[
         "STATE OF",
-        "HOST",
+        "LEADER",
+        ">TERM",
         ">POSITION",
+        "REPLICAS",
         ">STORED",
         ">ANSWERS",
         ">TIMERS",
         ">MESSAGES",
     ]);
-    for Group {
-        service,
-        host,
-        status,
-    } in groups
-    {
+    for group in groups {
+        let leader = match &group.leader {
+            Some(leader) => Cell::new(Paint::Good, leader.as_str()),
+            None => Cell::new(Paint::Bad, "none"),
+        };
+        let newest = group.newest();
+        let replicas: Vec<String> = group.replicas.iter().map(|it| place(it, newest)).collect();
+        // Of the leader, or of who knows most where there is none.
+        let shown = group
+            .leader
+            .as_deref()
+            .and_then(|leader| group.replica(leader))
+            .or_else(|| group.replicas.iter().max_by_key(|it| it.applied));
+        let of = |number: fn(&Replica) -> Option<u64>| shown.and_then(number);
         table.row([
-            service.as_str().into(),
-            host.as_str().into(),
-            status.position.to_string().into(),
-            output::size(status.data_bytes).into(),
-            output::size(status.session_bytes).into(),
-            status.timers.to_string().into(),
-            status.messages.to_string().into(),
+            group.service.as_str().into(),
+            leader,
+            group.term.to_string().into(),
+            newest.to_string().into(),
+            replicas.join(", ").into(),
+            or_nothing(of(|it| it.data_bytes), output::size),
+            or_nothing(of(|it| it.session_bytes), output::size),
+            or_nothing(of(|it| it.timers), |timers| timers.to_string()),
+            or_nothing(of(|it| it.messages), |messages| messages.to_string()),
         ]);
     }
     table
+}
+
+/// A replica with what it lacks.
+fn place(replica: &Replica, newest: u64) -> String {
+    let host = &replica.host;
+    if replica.diverged.is_some() {
+        return format!("{host} diverged");
+    }
+    match (replica.role.as_str(), replica.applied) {
+        ("leader" | "follower", Some(applied)) if applied == newest => host.clone(),
+        ("leader" | "follower", Some(applied)) => format!("{host} -{}", newest - applied),
+        (role, Some(applied)) if applied < newest => {
+            format!("{host} {role} -{}", newest - applied)
+        }
+        (role, _) => format!("{host} {role}"),
+    }
 }
 
 #[cfg(test)]
@@ -311,7 +330,12 @@ mod tests {
                 { "from": "gamma", "to": "alpha", "state": "up", "reason": null, "since_s": null, "round_trip_us": 210, "skew_ms": 3 },
             ],
             "groups": [
-                { "service": "orders", "host": "alpha", "position": 1234, "data_bytes": 70_000, "session_bytes": 0, "timers": 0, "messages": 2 },
+                { "service": "orders", "partition": 0, "leader": "alpha", "term": 3, "replicas": [
+                    { "host": "alpha", "role": "leader", "applied": 1234, "state_hash": null, "data_bytes": 70_000, "session_bytes": 0, "timers": 0, "messages": 2 },
+                    { "host": "beta", "role": "follower", "applied": 1230, "state_hash": null, "data_bytes": 60_000, "session_bytes": 0, "timers": 0, "messages": 2 },
+                    { "host": "gamma", "role": "unreachable", "applied": null, "state_hash": null },
+                ] },
+                { "service": "database", "partition": 0, "leader": null, "term": 0, "replicas": [{ "host": "beta", "role": "unreachable", "applied": null, "state_hash": null }] },
             ],
         });
         let status: Status = serde_json::from_value(answer).expect("a status");
@@ -331,8 +355,9 @@ mod tests {
             executor  alpha  running  1 min 1 s         0  -
             executor  beta   waiting        2 s         7  executor: trapped: unreachable
 
-            STATE OF  HOST   POSITION    STORED  ANSWERS  TIMERS  MESSAGES
-            orders    alpha      1234  68.4 KiB      0 B       0         2
+            STATE OF  LEADER  TERM  POSITION  REPLICAS                             STORED  ANSWERS  TIMERS  MESSAGES
+            orders    alpha      3      1234  alpha, beta -4, gamma unreachable  68.4 KiB      0 B       0         2
+            database  none       0         0  beta unreachable                          -        -       -         -
 
             payment: payment imports a:b/c, which no service exports
 

@@ -29,7 +29,7 @@ pub enum Command {
 
 /// Which folder.
 #[derive(Debug, Args)]
-struct Place {
+pub(in crate::cli) struct Place {
     /// The cluster file
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -39,7 +39,11 @@ struct Place {
 }
 
 impl Place {
-    fn config(&self, os: &Os) -> Result<Config, Failure> {
+    /// The cluster file, read.
+    ///
+    /// # Errors
+    /// It is wrong.
+    pub fn config(&self, os: &Os) -> Result<Config, Failure> {
         let mut config = check::read(&self.file, os)?;
         if let Some(data) = &self.data {
             config.cluster.data.clone_from(data);
@@ -65,7 +69,10 @@ fn folder(config: &Config, host: &HostName, os: &Os) -> Result<Option<Folder>, F
 }
 
 /// The host with that name.
-fn host<'a>(config: &'a Config, name: &HostName) -> Result<&'a HostName, Failure> {
+pub(in crate::cli) fn host<'a>(
+    config: &'a Config,
+    name: &HostName,
+) -> Result<&'a HostName, Failure> {
     let found = config.host(name.as_str()).map(|host| &host.name);
     found.ok_or_else(|| {
         let known: Vec<&str> = config.hosts.iter().map(|host| host.name.as_str()).collect();

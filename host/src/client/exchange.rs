@@ -5,6 +5,7 @@ use super::{
 };
 use crate::call_error::wire;
 use crate::codec::TypeHash;
+use crate::envelope::{CONSISTENCY_HEADER, STALE};
 use crate::os::clock::timeout;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -105,6 +106,9 @@ impl Client {
         }
         if let Some(key) = &options.idempotency_key {
             builder = builder.header(IDEMPOTENCY_KEY_HEADER, &**key);
+        }
+        if options.is_stale_ok {
+            builder = builder.header(CONSISTENCY_HEADER, STALE);
         }
         let request = builder.body(Full::new(content.bytes));
         let request = request.map_err(|error| malformed(&error))?;

@@ -179,6 +179,20 @@ const KEYS: &[KeyDoc] = &[
     )
     .within("10ms", "1min"),
     KeyDoc::default(
+        "cluster.heartbeat-interval",
+        Kind::Duration,
+        "20ms",
+        "How often the leader of a replicated service tells the other replicas that it is there, when nothing else does.",
+    )
+    .within("1ms", "10s"),
+    KeyDoc::default(
+        "cluster.election-timeout",
+        Kind::Duration,
+        "200ms",
+        "How long replicas hear nothing of their leader before they elect another one, give or take as much again; at least five times heartbeat-interval.",
+    )
+    .within("10ms", "1min"),
+    KeyDoc::default(
         "cluster.workers",
         Kind::Count,
         "0",
@@ -261,7 +275,7 @@ const KEYS: &[KeyDoc] = &[
         "service.NAME.replicated.replicas",
         Kind::Count,
         "1",
-        "Hosts that keep the state. This version runs one replica, so hosts has to name one host.",
+        "Hosts that keep the state: 1, 3, 5 or 7. hosts has to name exactly so many, or the file to have so many. The service goes on as long as more than half of them are there.",
     ),
     KeyDoc::optional(
         "service.NAME.replicated.queries",

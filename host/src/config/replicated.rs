@@ -14,7 +14,7 @@ use crate::interface;
 /// How a service keeps state that outlives its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replicated {
-    /// Hosts that keep the state: 1.
+    /// Hosts that keep the state: 1, 3, 5 or 7, and as many as the service has.
     pub replicas: u32,
     /// What only reads the state, without repetition. Every other function is a command.
     pub queries: Vec<Query>,
@@ -109,7 +109,7 @@ fn meant(text: &str) -> Option<String> {
 /// What stands in the file, with the place of the whole; the replicas are none if they are missing or wrong.
 pub(super) struct RawReplicated {
     pub place: Place,
-    replicas: Option<u32>,
+    pub replicas: Option<u32>,
     rest: Replicated,
 }
 
@@ -143,11 +143,19 @@ impl RawReplicated {
 fn replicas(number: i128) -> Result<u32, InvalidValue> {
     match number {
         1 => Ok(1),
-        2.. => Err(InvalidValue(format!(
-            "this version runs one replica, not {number}; write 1"
+        3 => Ok(3),
+        5 => Ok(5),
+        7 => Ok(7),
+        // More than half have to agree, so an even one more can only fail.
+        2 | 4 | 6 => Err(InvalidValue(format!(
+            "{number} replicas survive no more failures than {}; write 1, 3, 5 or 7",
+            number - 1
+        ))),
+        8.. => Err(InvalidValue(format!(
+            "a service has at most 7 replicas, not {number}; write 1, 3, 5 or 7"
         ))),
         _ => Err(InvalidValue(format!(
-            "a service has at least one replica, not {number}; write 1"
+            "a service has at least one replica, not {number}; write 1, 3, 5 or 7"
         ))),
     }
 }

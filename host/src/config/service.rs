@@ -11,6 +11,7 @@ use super::name::{HostName, InterfaceName, ServiceName};
 use super::path;
 use super::replicated::{RawReplicated, Replicated};
 use super::section::Section;
+use crate::dispatch::FunctionName;
 
 /// Where cargo puts components below its target folder: by target, then by profile.
 const CARGO_COMPONENTS: &str = "wasm32-wasip2/component";
@@ -60,6 +61,22 @@ impl ServiceConfig {
     #[must_use]
     pub fn is_placed_on(&self, host: &HostName) -> bool {
         self.hosts.contains(host)
+    }
+
+    /// Whether its state is on several hosts, one of which leads.
+    #[must_use]
+    pub fn has_several_replicas(&self) -> bool {
+        self.replicated
+            .as_ref()
+            .is_some_and(|replicated| replicated.replicas > 1)
+    }
+
+    /// Whether `function` may change state that is replicated. Not for every call: it looks through all queries.
+    #[must_use]
+    pub fn is_command(&self, function: &FunctionName) -> bool {
+        self.replicated
+            .as_ref()
+            .is_some_and(|replicated| !replicated.is_query(function))
     }
 
     /// Where `interface` leads by a link of its own: one that names this version, or else one that names none.

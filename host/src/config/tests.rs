@@ -274,7 +274,13 @@ fn with(doc: &KeyDoc, value: &str) -> String {
     } else {
         "instance = \"pooled\"\n"
     };
-    let base = BASE.replace("[[host]]", &format!("{}[[host]]", line("cluster")));
+    // Neither alone may be at both ends of its range.
+    let other = match doc.key {
+        "cluster.heartbeat-interval" => "election-timeout = \"1min\"\n",
+        "cluster.election-timeout" => "heartbeat-interval = \"1ms\"\n",
+        _ => "",
+    };
+    let base = BASE.replace("[[host]]", &format!("{}{other}[[host]]", line("cluster")));
     if doc.key.starts_with("service.NAME.replicated.") {
         // Not in the service below, which has what a replicated one may not have.
         let replicas = if doc.name() == "replicas" {

@@ -15,7 +15,7 @@ pub(super) fn check(hosts: &[RawHost], services: &[RawService], report: &Report<
     addresses_do_not_meet(hosts, report);
     for service in services {
         service_hosts_exist(service, hosts, report);
-        one_replica_has_one_host(service, hosts, report);
+        replicas_have_hosts(service, hosts, report);
         links_lead_somewhere(service, services, report);
     }
     prefixes_do_not_meet(services, hosts, report);
@@ -85,28 +85,64 @@ fn service_hosts_exist(service: &RawService, hosts: &[RawHost], report: &Report<
     }
 }
 
-/// With one replica, the state is on one host, and it must be clear on which: on another one it would be missing.
-fn one_replica_has_one_host(service: &RawService, hosts: &[RawHost], report: &Report<'_>) {
+/// Each replica is on a host of its own, and it must be clear on which: on another one the state would be missing.
+fn replicas_have_hosts(service: &RawService, hosts: &[RawHost], report: &Report<'_>) {
     let Some(replicated) = &service.replicated else {
         return;
     };
-    let names = || {
-        hosts
-            .iter()
-            .filter_map(|host| Some(&host.name.as_ref()?.value))
-    };
-    let mut runs_there = names().filter(|name| runs_on(service, name));
-    let (Some(first), Some(_)) = (runs_there.next(), runs_there.next()) else {
+    let Some(replicas) = replicated.replicas.map(|replicas| replicas as usize) else {
         return;
     };
+    let placed = match &service.hosts {
+        RawHosts::All => hosts.len(),
+        RawHosts::Named(names) => names.len(),
+    };
+    if placed == replicas {
+        return;
+    }
     let (place, verb) = match &service.hosts_place {
         Some(place) => (place, "write"),
         None => (&replicated.place, "add"),
     };
-    let message = format!(
-        "the state of one replica is on one host, and this service has several; {verb} hosts = [\"{first}\"]"
-    );
+    let names = hosts
+        .iter()
+        .filter_map(|host| Some(&host.name.as_ref()?.value));
+    // Those that the service has already come first.
+    let (here, elsewhere): (Vec<_>, Vec<_>) = names.partition(|name| runs_on(service, name));
+    let chosen: Vec<String> = here
+        .into_iter()
+        .chain(elsewhere)
+        .take(replicas)
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    if chosen.len() < replicas {
+        // A host whose name cannot be read is reported as that.
+        if hosts.len() < replicas {
+            let message = format!(
+                "{replicas} replicas need {replicas} hosts, and this file has {}; add hosts, or write replicas = {}",
+                hosts.len(),
+                fewer(hosts.len())
+            );
+            report.add(&replicated.place, message);
+        }
+        return;
+    }
+    let hosts = chosen.join(", ");
+    let message = if replicas == 1 {
+        format!(
+            "the state of one replica is on one host, and this service has several; {verb} hosts = [{hosts}]"
+        )
+    } else {
+        format!(
+            "{replicas} replicas are on {replicas} hosts, and this service has {placed}; {verb} hosts = [{hosts}]"
+        )
+    };
     report.add(place, message);
+}
+
+/// The most replicas that so many hosts can have.
+fn fewer(hosts: usize) -> usize {
+    hosts.saturating_sub(1) / 2 * 2 + 1
 }
 
 fn links_lead_somewhere(service: &RawService, services: &[RawService], report: &Report<'_>) {

@@ -1,6 +1,6 @@
 //! Folds what was applied into the state store from time to time, so that the log stays short and a start does not take long.
 
-use super::handle::Request;
+use super::handle::{CheckpointAsked, Request};
 use super::journal::{Fatal, Journal, Order};
 use crate::os::Os;
 use crate::os::clock::sleep;
@@ -26,6 +26,8 @@ pub struct Checkpoints {
     pub interval: Duration,
     /// A checkpoint is made when the log has so many bytes that are not in the state store.
     pub log_bytes: u64,
+    /// Who wants one now.
+    pub asked: mpsc::Receiver<CheckpointAsked>,
     /// Where to report.
     pub log: Log,
     /// Where to say that the host must stop.
@@ -35,19 +37,32 @@ pub struct Checkpoints {
 }
 
 /// Makes checkpoints until it is dropped.
-pub async fn run(checkpoints: Checkpoints) {
+pub async fn run(mut checkpoints: Checkpoints) {
     let clock = std::sync::Arc::clone(&checkpoints.os.clock);
     let mut last = clock.monotonic();
     let mut is_full = false;
     loop {
-        sleep(clock.as_ref(), LOOK).await;
+        let asked = tokio::select! {
+            biased;
+            Some(asked) = checkpoints.asked.recv() => Some(asked),
+            () = sleep(clock.as_ref(), LOOK) => None,
+        };
         checkpoints.journal.order(Order::Mark);
         let is_due = clock.monotonic().saturating_sub(last) >= checkpoints.interval;
-        if !is_due && checkpoints.journal.live_bytes() < checkpoints.log_bytes {
+        if asked.is_none() && !is_due && checkpoints.journal.live_bytes() < checkpoints.log_bytes {
             continue;
         }
         last = clock.monotonic();
-        match checkpoints.make().await {
+        let made = checkpoints.make().await;
+        if let Some(asked) = asked {
+            // Whoever asked may have gone.
+            let _ = asked.send(match &made {
+                Ok(()) => Ok(()),
+                Err(Failed::Full) => Err("the disk is full".into()),
+                Err(Failed::Broken(reason)) => Err(reason.clone()),
+            });
+        }
+        match made {
             Ok(()) => is_full = false,
             Err(Failed::Full) => {
                 if !is_full {
@@ -106,7 +121,7 @@ impl Checkpoints {
         let thread = task::thread("checkpoint", move || {
             // Nobody waits any more when the host stops; the next start folds again.
             let _ = reply.send(store.fold(&folds));
-            // What states that came from other hosts have replaced. A failure shows at the next fold.
+            // What was staged in vain or replaced is freed a piece at a time. An error comes again with the next fold.
             while let Ok(true) = store.sweep() {}
         });
         thread.map_err(|error| Failed::Broken(format!("cannot start a thread: {error}")))?;
@@ -122,8 +137,6 @@ impl Checkpoints {
                         .map_err(|error| Failed::Broken(chain(&error)))?;
                     self.tell(*group, Request::Folded(base)).await;
                 }
-                // Only now may the log let go of what it has.
-                self.journal.order(Order::Compact(through));
                 Ok(())
             }
             Err(StoreError::Full { .. }) => {

@@ -1,63 +1,50 @@
-//! The task of one group: feeds it events, carries out its actions in order, and runs its guests, one at a time.
+//! The task of one replica: tells it what happened, carries out what it says in order, and runs its guests, one at a time.
+//!
+//! Everything that is ready is told to the replica first, then comes one turn of its engine for all of it: so proposals, messages and what became durable
+//! share one crossing.
 
-use super::delivery::Courier;
+use super::birth;
 use super::handle::{Command, Request};
-use super::journal::{Fatal, Journal, Order, Progress};
-use super::run::{self, Call};
+use super::journal::{Order, Progress};
+use super::snapshots::Staged;
 use crate::call_error::CallError;
-use crate::dispatch::{Dispatch, ServiceId};
-use crate::envelope::Envelope;
-use crate::os::Os;
-use crate::os::clock::{self, timeout_at};
-use crate::replica::event::{Action, Answer, CommandId, Delivery, Event, Job, Outcome, Refusal};
-use crate::replica::group::{Group, GroupError};
-use crate::replica::keyspace::{MessageId, Meta};
-use crate::replica::published::Published;
-use crate::replica::sessions::{Recorded, SessionKey};
+use crate::config::HostName;
+use crate::os::clock;
+use crate::os::task::{self, Task};
+use crate::replica::consensus::Engine;
+use crate::replica::event::{Action, CommandId, Event, Outcome};
+use crate::replica::identity::Position;
+use crate::replica::keyspace::MessageId;
+use crate::replica::member::{Input, Member, MemberError, Output};
+use crate::replica::roster::Roster;
+use crate::replica::standing::{Role, Standing};
 use crate::replica::time::Now;
-use crate::replica::work::{Access, Work};
-use crate::services::{FunctionType, Services, Slot, not_running};
-use crate::state::{GroupId, View};
+use crate::services::{FunctionType, Slot};
+use crate::state::Staging;
 use crate::supervisor::chain;
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::Val;
 
-/// Who calls a handler, as the handler sees it.
-const HANDLER_CALLER: &str = "host";
+mod comparing;
+mod hashing;
+mod install;
+mod jobs;
+mod leaving;
+mod members;
+mod parts;
+mod requests;
+mod upkeep;
 
-/// Everything a group's task works with.
-pub struct Parts {
-    /// The group, recovered.
-    pub group: Group,
-    /// Its number in the log and the state store.
-    pub id: GroupId,
-    /// Its service; none if the configuration has it no more. Its state is kept all the same.
-    pub service: Option<ServiceId>,
-    /// The services of this host.
-    pub services: Arc<Services>,
-    /// What it is told.
-    pub requests: mpsc::Receiver<Request>,
-    /// How far the log is.
-    pub progress: watch::Receiver<Progress>,
-    /// The log.
-    pub journal: Journal,
-    /// Where its committed state is shown.
-    pub published: Published,
-    /// Sends its messages.
-    pub courier: Courier,
-    /// Carries out calls of its guests.
-    pub dispatch: Arc<dyn Dispatch>,
-    /// Where to say that the host must stop.
-    pub fatal: Fatal,
-    /// Calls below one of its own.
-    pub hops_max: u8,
-    /// The outside.
-    pub os: Os,
-}
+pub use jobs::refused;
+pub use parts::Parts;
+
+/// Things that are taken in before the engine has its turn. Enough to share a turn and a sync among many, few enough not to keep those waiting who came first.
+const TAKEN_MAX: usize = 64;
 
 /// A command that waits, runs, or waits for the disk.
 struct Waiting {
@@ -77,371 +64,355 @@ struct Ran {
     ended: Result<(Vec<Val>, Outcome), CallError>,
 }
 
+/// Where an answer goes, or why there is none.
+type Reply<T> = oneshot::Sender<Result<T, String>>;
+
 /// The task.
 pub struct Owner {
     parts: Parts,
+    member: Member<Engine>,
+    outputs: Vec<Output>,
     commands: BTreeMap<CommandId, Waiting>,
     next_command: u64,
     /// Answers of messages, until their handler has taken effect.
     replies: BTreeMap<MessageId, Result<String, CallError>>,
     running: Option<Running>,
     seen: Progress,
+    /// Who waits until what is published is new enough.
+    readers: BTreeMap<u64, oneshot::Sender<()>>,
+    next_reader: u64,
+    /// Those who could not be answered for want of a leader.
+    unanswered: Vec<u64>,
+    /// Who waits for another replica to lead, and until when.
+    handover: Option<(HostName, Duration, Reply<()>)>,
+    /// Changes of the members that are not done.
+    changing: Vec<members::Changing>,
+    /// Hosts that are being added, with their numbers, and who waits for that.
+    joining: Vec<(HostName, u64, Reply<u64>)>,
+    /// The entry as of which a checkpoint is being made.
+    folding: Option<u64>,
+    /// A state that is being fetched.
+    fetching: Option<Task<()>>,
+    /// One that was fetched, and waits for the end of a checkpoint, or for room.
+    staged: Option<(Position, Staging)>,
+    install_not_before: Duration,
+    staged_sender: mpsc::UnboundedSender<Staged>,
+    staged_inbox: mpsc::UnboundedReceiver<Staged>,
+    hashing: hashing::Hashing,
+    comparing: comparing::Comparing,
+    /// Who others were told belongs to the group.
+    shown: Option<Roster>,
+    /// It takes part no more, as soon as nothing of it is being written.
+    is_leaving: bool,
+    was_asked_to_hand_over: bool,
+    next_upkeep: Duration,
+}
+
+/// Why the task ends although the host goes on.
+enum Ended {
+    /// Nobody can reach the group any more.
+    Alone,
+    /// The replica takes part no more; the host may get another one.
+    Removed,
+    /// What it has must not be relied on.
+    Failed(MemberError),
+}
+
+impl From<MemberError> for Ended {
+    fn from(error: MemberError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Runs the task of a replica until nobody can reach it any more, or the host must stop.
+pub async fn run(mut parts: Parts) {
+    let fatal = parts.fatal.clone();
+    let failed = |error: &MemberError| {
+        fatal.report(&format!("the state of a service: {}", chain(error)));
+    };
+    loop {
+        let boot = match birth::boot(&mut parts).await {
+            Ok(Some(boot)) => boot,
+            Ok(None) => return,
+            Err(error) => return failed(&error),
+        };
+        parts.origin.is_empty = false;
+        let mut outputs = Vec::new();
+        let now = now(parts.os.clock.as_ref());
+        let start = Arc::clone(&parts.start_engine);
+        let started = Member::start(boot, now, |window, boot| start(window, boot), &mut outputs);
+        let member = match started {
+            Ok(member) => member,
+            Err(error) => return failed(&error),
+        };
+        parts = match Owner::new(parts, member, outputs).work().await {
+            (Ended::Alone, _) => return,
+            (Ended::Failed(error), _) => return failed(&error),
+            (Ended::Removed, parts) => parts,
+        };
+    }
 }
 
 impl Owner {
-    /// The task of a group whose recovered state is published.
-    #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    fn new(mut parts: Parts, member: Member<Engine>, outputs: Vec<Output>) -> Self {
+        // What was saved for a replica that was here before is none of this one's.
+        let seen = *parts.progress.borrow_and_update();
+        let (staged_sender, staged_inbox) = mpsc::unbounded_channel();
         Self {
             parts,
+            member,
+            outputs,
             commands: BTreeMap::new(),
             next_command: 0,
             replies: BTreeMap::new(),
             running: None,
-            seen: Progress::default(),
+            seen,
+            readers: BTreeMap::new(),
+            next_reader: 0,
+            unanswered: Vec::new(),
+            handover: None,
+            changing: Vec::new(),
+            joining: Vec::new(),
+            folding: None,
+            fetching: None,
+            staged: None,
+            install_not_before: Duration::ZERO,
+            staged_sender,
+            staged_inbox,
+            hashing: hashing::Hashing::default(),
+            comparing: comparing::Comparing::default(),
+            shown: None,
+            is_leaving: false,
+            was_asked_to_hand_over: false,
+            next_upkeep: Duration::ZERO,
         }
     }
 
-    /// Runs until nobody can reach the group any more, or the host must stop.
-    pub async fn run(mut self) {
-        if let Err(error) = self.work().await {
-            self.parts
-                .fatal
-                .report(&format!("the state of a service: {}", chain(&error)));
+    async fn work(mut self) -> (Ended, Parts) {
+        match self.go_on().await {
+            Ok(never) => match never {},
+            Err(ended) => (ended, self.parts),
         }
     }
 
-    async fn work(&mut self) -> Result<(), GroupError> {
-        self.step(Event::Tick)?;
+    async fn go_on(&mut self) -> Result<std::convert::Infallible, Ended> {
+        self.publish();
+        if self.seen.is_full {
+            self.tell(Input::Full(true))?;
+        }
+        for reader in std::mem::take(&mut self.parts.early_readers) {
+            self.take(Request::Read(reader))?;
+        }
         loop {
+            self.take_ready().await?;
+            self.upkeep()?;
             let now = self.now();
-            let tick = self.parts.group.next_tick(now);
-            let clock = Arc::clone(&self.parts.os.clock);
-            let sleep = async {
-                match tick {
-                    Some(moment) => clock.sleep_until(moment).await,
-                    None => std::future::pending().await,
+            self.member.turn(now, &mut self.outputs)?;
+            self.carry_out()?;
+            // What was just sent leaves, and other groups have their turn, however much there is to do here.
+            task::yield_now().await;
+            if self.member.is_waiting() {
+                continue;
+            }
+            if self.is_leaving && self.folding.is_none() && self.has_let_go()? {
+                return Err(self.leave().await);
+            }
+            if self.is_installable() {
+                self.install().await?;
+                continue;
+            }
+            self.wait().await?;
+        }
+    }
+
+    /// Takes everything that is there already, up to a bound.
+    async fn take_ready(&mut self) -> Result<(), Ended> {
+        for _ in 0..TAKEN_MAX {
+            let mut took = false;
+            match self.parts.progress.has_changed() {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.progressed()?;
+                    took = true;
                 }
-            };
-            let running = async {
-                match &mut self.running {
-                    Some(running) => running.await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                changed = self.parts.progress.changed() => match changed {
-                    Ok(()) => self.progressed()?,
-                    Err(_) => {
-                        // If it failed it has said so, and the first reason counts.
-                        self.parts.fatal.report("the thread of the log has ended");
-                        return Ok(());
-                    }
-                },
-                ran = running => {
+                Err(_) => return Err(self.log_ended()),
+            }
+            while let Ok(incoming) = self.parts.incoming.try_recv() {
+                self.hear(incoming)?;
+                took = true;
+            }
+            if let Some(running) = &mut self.running {
+                let ran = std::future::poll_fn(|context| {
+                    Poll::Ready(match running.as_mut().poll(context) {
+                        Poll::Ready(ran) => Some(ran),
+                        Poll::Pending => None,
+                    })
+                });
+                if let Some(ran) = ran.await {
                     self.running = None;
                     self.ran(ran)?;
+                    took = true;
                 }
-                request = self.parts.requests.recv() => match request {
-                    Some(request) => self.take(request)?,
-                    None => return Ok(()),
-                },
-                () = sleep => self.step(Event::Tick)?,
+            }
+            match self.parts.requests.try_recv() {
+                Ok(request) => {
+                    self.take(request)?;
+                    took = true;
+                }
+                Err(mpsc::error::TryRecvError::Empty) => {}
+                Err(mpsc::error::TryRecvError::Disconnected) => return Err(Ended::Alone),
+            }
+            if !took {
+                return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// Waits until there is something to take, or time has come.
+    async fn wait(&mut self) -> Result<(), Ended> {
+        let now = self.now();
+        let tick = self.member.next_tick(now).min(self.next_upkeep);
+        let clock = Arc::clone(&self.parts.os.clock);
+        let running = async {
+            match &mut self.running {
+                Some(running) => running.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            changed = self.parts.progress.changed() => match changed {
+                Ok(()) => self.progressed()?,
+                Err(_) => return Err(self.log_ended()),
+            },
+            Some(incoming) = self.parts.incoming.recv() => self.hear(incoming)?,
+            ran = running => {
+                self.running = None;
+                self.ran(ran)?;
+            }
+            Some(staged) = self.staged_inbox.recv() => self.fetched(staged)?,
+            request = self.parts.requests.recv() => match request {
+                Some(request) => self.take(request)?,
+                None => return Err(Ended::Alone),
+            },
+            () = clock.sleep_until(tick) => {}
+        }
+        Ok(())
+    }
+
+    fn log_ended(&self) -> Ended {
+        // If it failed it has said so, and the first reason counts.
+        self.parts.fatal.report("the thread of the log has ended");
+        Ended::Alone
     }
 
     fn now(&self) -> Now {
         now(self.parts.os.clock.as_ref())
     }
 
-    fn take(&mut self, request: Request) -> Result<(), GroupError> {
-        match request {
-            Request::Command(command) => self.admit(command),
-            Request::Delivered(id, reply) => {
-                let delivery = match reply {
-                    Some(reply) => {
-                        self.replies.insert(id, reply);
-                        Delivery::Done
-                    }
-                    None => Delivery::Failed,
-                };
-                self.step(Event::Delivered { id, delivery })
-            }
-            Request::Freeze(reply) => {
-                // Whoever asked may have gone; then what was frozen counts as recent again.
-                if let Err(Some(_)) = reply.send(self.parts.group.freeze()) {
-                    self.parts.group.unfreeze();
+    /// Tells the replica what happened, and does what it says at once.
+    fn tell(&mut self, input: Input) -> Result<(), MemberError> {
+        let now = self.now();
+        self.member.take(now, input, &mut self.outputs)?;
+        self.carry_out()
+    }
+
+    fn carry_out(&mut self) -> Result<(), MemberError> {
+        // Each in turn; running a job may fail at once, which is one more event.
+        while !self.outputs.is_empty() {
+            let outputs = VecDeque::from(std::mem::take(&mut self.outputs));
+            for output in outputs {
+                if let Some(event) = self.perform(output) {
+                    let now = self.now();
+                    let input = Input::Group(event);
+                    self.member.take(now, input, &mut self.outputs)?;
                 }
-                Ok(())
-            }
-            Request::Folded(base) => {
-                self.parts.group.folded(base);
-                self.publish();
-                Ok(())
-            }
-            Request::Unfreeze => {
-                self.parts.group.unfreeze();
-                Ok(())
-            }
-        }
-    }
-
-    fn admit(&mut self, command: Command) -> Result<(), GroupError> {
-        let types = self.slot().and_then(Slot::types);
-        let types = types.and_then(|types| types.get(&command.function).cloned());
-        let key = match (&command.envelope.idempotency_key, &types) {
-            (Some(key), Some(types)) => match run::session_key(key, types, &command.arguments) {
-                Ok(key) => Some(key),
-                Err(message) => {
-                    let service = self.name();
-                    refuse(command, CallError::Incompatible { service, message });
-                    return Ok(());
-                }
-            },
-            (Some(_), None) => {
-                let service = self.name();
-                let message = format!("it has no function {}", command.function);
-                refuse(command, CallError::NotFound { service, message });
-                return Ok(());
-            }
-            (None, _) => None,
-        };
-        self.admitted(command, types, key)
-    }
-
-    fn admitted(
-        &mut self,
-        command: Command,
-        types: Option<Arc<FunctionType>>,
-        key: Option<SessionKey>,
-    ) -> Result<(), GroupError> {
-        let id = CommandId(self.next_command);
-        self.next_command += 1;
-        let waiting = Waiting {
-            command,
-            types,
-            results: None,
-        };
-        self.commands.insert(id, waiting);
-        self.step(Event::Command { id, key })
-    }
-
-    fn progressed(&mut self) -> Result<(), GroupError> {
-        let progress = *self.parts.progress.borrow_and_update();
-        if progress.durable > self.seen.durable {
-            self.step(Event::Committed(progress.durable))?;
-        }
-        if let Some((index, generation)) = progress.refused
-            && progress.refused != self.seen.refused
-        {
-            self.step(Event::Refused { index, generation })?;
-        }
-        self.seen = progress;
-        Ok(())
-    }
-
-    fn ran(&mut self, ran: Ran) -> Result<(), GroupError> {
-        let outcome = match ran.ended {
-            Ok((results, outcome)) => {
-                if let Some(waiting) = ran.command.and_then(|id| self.commands.get_mut(&id)) {
-                    waiting.command.arguments = ran.arguments;
-                    waiting.results = Some(results);
-                }
-                outcome
-            }
-            Err(error) => {
-                match ran.command.and_then(|id| self.commands.remove(&id)) {
-                    Some(waiting) => refuse(waiting.command, error),
-                    None => self.report(&error),
-                }
-                Outcome::Failed
-            }
-        };
-        self.step(Event::Ran(outcome))
-    }
-
-    /// A handler failed; nobody but the operator hears of it.
-    fn report(&self, error: &CallError) {
-        if let Some(slot) = self.slot() {
-            slot.service.log.failure(&format!(
-                "a timer or an answer could not be handled, and is tried again: {error}"
-            ));
-        }
-    }
-
-    fn step(&mut self, event: Event) -> Result<(), GroupError> {
-        let mut actions = Vec::new();
-        self.parts.group.step(self.now(), event, &mut actions)?;
-        // Each action in turn; running a job may fail at once, which is one more event.
-        let mut actions = VecDeque::from(actions);
-        while let Some(action) = actions.pop_front() {
-            if let Some(event) = self.carry_out(action) {
-                let mut more = Vec::new();
-                self.parts.group.step(self.now(), event, &mut more)?;
-                actions.extend(more);
             }
         }
         Ok(())
     }
 
     /// Does one thing. Returns what came of it, if that is known at once.
-    fn carry_out(&mut self, action: Action) -> Option<Event> {
+    fn perform(&mut self, output: Output) -> Option<Event> {
+        match output {
+            Output::Group(action) => return self.act(action),
+            Output::Save(save) => self.parts.journal.order(Order::Save(self.parts.id, save)),
+            Output::Pin { index, view } => {
+                let now = self.now().monotonic;
+                self.parts.pins.pin(&self.parts.name, index, *view, now);
+            }
+            Output::Send { to, message } => self.send(&to, &message),
+            Output::ReadReady(reader, _) => {
+                if let Some(reader) = self.readers.remove(&reader) {
+                    // Whoever asked may have gone.
+                    let _ = reader.send(());
+                }
+            }
+            Output::ReadFailed(reader) => {
+                self.unanswered.push(reader);
+                self.next_upkeep = self.next_upkeep.min(self.now().monotonic + upkeep::SOON);
+            }
+            Output::Fetch { from, at } => self.fetch(from, at),
+            Output::Standing(standing) => self.stand(standing),
+            Output::Failed(reason) => self.parts.log.warn(
+                None,
+                &format!(
+                    "the consensus engine of {} failed and is started again: {reason}",
+                    self.parts.name
+                ),
+            ),
+        }
+        None
+    }
+
+    fn act(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Run {
                 job,
                 view,
                 meta,
                 time_ms,
-            } => self.begin(job, view, meta, time_ms),
-            Action::Append {
-                index,
-                generation,
-                entry,
-            } => {
-                self.parts.journal.order(Order::Append {
-                    group: self.parts.id,
-                    index,
-                    generation,
-                    entry,
-                });
-                None
-            }
-            Action::Answer { id, answer } => {
-                self.answer(id, answer);
-                None
-            }
-            Action::Deliver(outgoing) => {
-                self.parts.courier.send(outgoing);
-                None
-            }
-            Action::Publish => {
-                self.publish();
-                None
-            }
+            } => return self.begin(job, view, meta, time_ms),
+            // Taken by the replica.
+            Action::Append { .. } | Action::Confirm(_) => {}
+            Action::Abandon => self.running = None,
+            Action::Answer { id, answer } => self.answer(id, answer),
+            Action::Deliver(outgoing) => self.parts.courier.send(outgoing),
+            Action::Publish => self.publish(),
         }
-    }
-
-    fn begin(&mut self, job: Job, view: View, meta: Meta, time_ms: u64) -> Option<Event> {
-        let failed = Some(Event::Ran(Outcome::Failed));
-        let services = Arc::clone(&self.parts.services);
-        let slot = self.parts.service.and_then(|id| services.get(id));
-        let Some((version, slot)) = slot.and_then(|slot| Some((slot.running()?, slot))) else {
-            let error = self.slot().map(not_running);
-            if let (Job::Command { id, .. }, Some(error)) = (&job, error)
-                && let Some(waiting) = self.commands.remove(id)
-            {
-                refuse(waiting.command, error);
-            }
-            return failed;
-        };
-        let limits = &slot.service.config.limits;
-        let work = Work::new(view, meta, time_ms, limits.storage_bytes, Access::Write);
-        let deadline = self.parts.os.clock.monotonic().saturating_add(limits.time);
-        let (command, call) = match job {
-            Job::Command { id, keeps_answer } => {
-                let Some(waiting) = self.commands.get_mut(&id) else {
-                    return failed;
-                };
-                if waiting.command.reply.is_closed() {
-                    self.commands.remove(&id);
-                    return failed;
-                }
-                let call = Call {
-                    function: Arc::clone(&waiting.command.function),
-                    arguments: std::mem::take(&mut waiting.command.arguments),
-                    envelope: waiting.command.envelope.clone(),
-                    keeps: waiting.types.clone().filter(|_| keeps_answer),
-                };
-                (Some(id), call)
-            }
-            Job::Timer { key, payload } => {
-                (None, Call::timer(key, &payload, self.envelope(deadline)))
-            }
-            Job::Reply { .. } if !version.handles(run::OUTBOX_HANDLER) => {
-                return Some(Event::Ran(run::unchanged(meta)));
-            }
-            Job::Reply { id, tag } => {
-                // Taken: if the handler has to run again, the message is sent again, and its answer is the same.
-                let Some(reply) = self.replies.remove(&id) else {
-                    return failed;
-                };
-                (None, Call::reply(tag, &reply, self.envelope(deadline)))
-            }
-        };
-        let deadline = call.envelope.deadline;
-        let name = slot.service.name.to_string();
-        let (clock, dispatch) = (
-            Arc::clone(&self.parts.os.clock),
-            Arc::clone(&self.parts.dispatch),
-        );
-        self.running = Some(Box::pin(async move {
-            let ended = run::run(&version, &call, work, dispatch);
-            let ended = match timeout_at(clock.as_ref(), deadline, ended).await {
-                Ok(ended) => ended,
-                Err(_elapsed) => Err(CallError::DeadlineExceeded {
-                    service: name,
-                    message: "did not answer in time; it had no effect".into(),
-                }),
-            };
-            Ran {
-                command,
-                arguments: call.arguments,
-                ended,
-            }
-        }));
         None
     }
 
-    fn envelope(&self, deadline: Duration) -> Envelope {
-        Envelope::enter(
-            self.parts.os.entropy.as_ref(),
-            &HANDLER_CALLER.into(),
-            deadline,
-            self.parts.hops_max,
-        )
+    fn progressed(&mut self) -> Result<(), MemberError> {
+        let progress = *self.parts.progress.borrow_and_update();
+        if progress.count != self.seen.count {
+            self.tell(Input::Persisted(progress.durable))?;
+        }
+        if progress.is_full != self.seen.is_full {
+            self.tell(Input::Full(progress.is_full))?;
+        }
+        self.seen = progress;
+        Ok(())
     }
 
-    fn answer(&mut self, id: CommandId, answer: Answer) {
-        let Some(waiting) = self.commands.remove(&id) else {
-            return;
-        };
-        let service = self.name();
-        let answered = match answer {
-            Answer::Own => Ok(waiting.results.unwrap_or_default()),
-            Answer::Recorded(recorded) => self.recorded(&waiting, &recorded),
-            Answer::Refused(refusal) => Err(refused(service, refusal)),
-        };
-        // A caller that has gone away is nobody's fault.
-        let _ = waiting.command.reply.send(answered);
-    }
-
-    /// The answer that was kept, if it can still be read.
-    fn recorded(&self, waiting: &Waiting, recorded: &Recorded) -> Result<Vec<Val>, CallError> {
-        let service = self.name();
-        let results = waiting.types.as_ref().map(|types| &types.types.results);
-        let Some(results) = results.filter(|it| it.hash().to_bytes() == recorded.type_hash) else {
-            return Err(CallError::KeyExpired {
-                service,
-                message: "the call was executed by an older version of the service, whose answer has another type".into(),
-            });
-        };
-        let bytes_max = recorded
-            .reply
-            .len()
-            .saturating_mul(64)
-            .saturating_add(1 << 20);
-        results
-            .decode(&recorded.reply, bytes_max)
-            .map_err(|error| CallError::KeyExpired {
-                service,
-                message: format!("the call was executed, and its answer cannot be read: {error}"),
-            })
+    fn stand(&mut self, standing: Standing) {
+        if standing.role != Role::Leader {
+            // They are answers to calls of a leader that leads no more.
+            self.replies.clear();
+        }
+        self.parts
+            .told
+            .stand(&self.parts.name, self.member.roster(), &standing);
+        if standing.leader.is_some() {
+            // There is somebody to ask for those who wait.
+            self.next_upkeep = Duration::ZERO;
+        }
+        self.parts.standing.send_replace(standing);
     }
 
     fn publish(&self) {
-        self.parts.published.publish(self.parts.group.snapshot());
+        self.parts.published.publish(self.member.group().snapshot());
     }
 
     fn slot(&self) -> Option<&Slot> {
@@ -449,9 +420,7 @@ impl Owner {
     }
 
     fn name(&self) -> String {
-        self.slot()
-            .map(|slot| slot.service.name.to_string())
-            .unwrap_or_default()
+        self.parts.name.to_string()
     }
 }
 
@@ -466,20 +435,4 @@ pub fn now(clock: &dyn clock::Clock) -> Now {
 
 fn refuse(command: Command, error: CallError) {
     let _ = command.reply.send(Err(error));
-}
-
-/// A refusal in the caller's terms.
-#[must_use]
-pub fn refused(service: String, refusal: Refusal) -> CallError {
-    let message = refusal.to_string();
-    match refusal {
-        Refusal::KeyReused => CallError::KeyReused { service, message },
-        Refusal::KeyExpired => CallError::KeyExpired { service, message },
-        Refusal::TooLarge { .. } => CallError::Incompatible { service, message },
-        Refusal::DiskFull | Refusal::Overloaded => CallError::Unavailable {
-            service,
-            message,
-            maybe_executed: false,
-        },
-    }
 }

@@ -1,20 +1,20 @@
 //! Connections of other hosts, sorted by what they are for.
 //!
 //! Probes are answered on the host's own runtime, calls on the serving threads: a host that is busy is not one that is gone, and it must
-//! not look like one because a probe waits behind calls. Which is which is in the first message of the handshake, which is looked at
-//! without being taken.
+//! not look like one because a probe waits behind calls. Messages between replicas go to the thread where the replicas are. Which is which
+//! is in the first message of the handshake, which is looked at without being taken.
 
-use crate::certificates;
+use crate::certificates::{self, Purpose};
 use crate::host::serving::{Entrance, Handovers, hand_over};
 use crate::os::Os;
 use crate::os::clock::{sleep, timeout};
-use crate::os::network::{TcpListener, TcpStream};
+use crate::os::network::{Accepted, TcpListener, TcpStream};
 use crate::os::task::{self, Task};
 use crate::telemetry::Log;
 use crate::transport::incoming::Incoming;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Connections for probes, and such that have not said yet what they are for. Hosts have one each, and come again a few times when they restart.
 const CONNECTIONS_MAX: usize = 1024;
@@ -27,11 +27,12 @@ const HELLO_BYTES_MAX: usize = 4 << 10;
 /// How long to wait after an accept failed, which means that the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Takes connections until `stopped`: for probes to `control`, all others to the threads behind `handovers`.
+/// Takes connections until `stopped`: for probes to `control`, for replicas to `replicas`, all others to the threads behind `handovers`.
 pub async fn accept(
     listener: TcpListener,
     handovers: Handovers,
     control: Arc<Incoming>,
+    replicas: mpsc::Sender<Accepted>,
     mut stopped: watch::Receiver<bool>,
     os: Os,
     log: Log,
@@ -59,13 +60,18 @@ pub async fn accept(
         }
         turn += 1;
         let (handovers, control) = (Arc::clone(&handovers), Arc::clone(&control));
-        let (stopped, os) = (stopped.clone(), os.clone());
+        let (replicas, stopped, os) = (replicas.clone(), stopped.clone(), os.clone());
         open.push(task::spawn(async move {
-            let asked = timeout(os.clock.as_ref(), HELLO_TIMEOUT, is_control(&stream, &os));
-            if asked.await.unwrap_or(false) {
-                control.connection(stream, stopped).await;
-            } else {
-                hand_over(&handovers, turn, Entrance::Peer, stream).await;
+            let purpose = timeout(os.clock.as_ref(), HELLO_TIMEOUT, purpose(&stream, &os));
+            match purpose.await.unwrap_or(Purpose::Calls) {
+                Purpose::Calls => hand_over(&handovers, turn, Entrance::Peer, stream).await,
+                Purpose::Control => control.connection(stream, stopped).await,
+                // Without replicas here, or with more connections than they take, it is closed; the peer comes again.
+                Purpose::Replica => {
+                    if let Ok(stream) = stream.into_std() {
+                        let _ = replicas.try_send(stream);
+                    }
+                }
             }
         }));
     }
@@ -75,15 +81,15 @@ pub async fn accept(
     }
 }
 
-/// Whether the first message of a handshake is there and says that what follows are probes. Waits for the rest of one that is not complete.
-async fn is_control(stream: &TcpStream, os: &Os) -> bool {
+/// What the first message of a handshake says that the connection is for. Waits for the rest of one that is not complete.
+async fn purpose(stream: &TcpStream, os: &Os) -> Purpose {
     let mut hello = vec![0; HELLO_BYTES_MAX];
     loop {
         match stream.peek(&mut hello).await {
-            Ok(0) | Err(_) => return false,
-            Ok(length) => match certificates::is_control(&hello[..length]) {
-                Some(is_control) => return is_control,
-                None if length == hello.len() => return false,
+            Ok(0) | Err(_) => return Purpose::Calls,
+            Ok(length) => match certificates::purpose(&hello[..length]) {
+                Some(purpose) => return purpose,
+                None if length == hello.len() => return Purpose::Calls,
                 // What was looked at stays there, so the socket does not say when there is more.
                 None => sleep(os.clock.as_ref(), HELLO_POLL).await,
             },

@@ -6,6 +6,7 @@ use crate::dispatch::{Dispatch, FunctionName};
 use crate::envelope::Envelope;
 use crate::interface::without_version;
 use crate::limits::MemoryMeter;
+use crate::replica::published::Snapshot;
 use crate::replica::work::{Access, Effects, Work};
 use crate::service::Service;
 use crate::storage::Transaction;
@@ -71,6 +72,8 @@ pub struct CallState {
     pub dispatch: Arc<dyn Dispatch>,
     /// The call's work on its service's state, once it has begun any.
     pub kept: Kept,
+    /// The state that a query of a replicated service is to see; none for the newest when it looks.
+    pub snapshot: Option<Arc<Snapshot>>,
     /// What a command changes, once it has succeeded.
     pub effects: Option<Effects>,
     /// Whether the host wants it to finish, if this is a daemon. Its store serves no call: it lives as long as the daemon does.
@@ -95,6 +98,7 @@ impl CallState {
             envelope,
             children: 0,
             kept: Kept::Untouched,
+            snapshot: None,
             effects: None,
             lifecycle: None,
             dispatch,
@@ -133,7 +137,8 @@ impl CallState {
     pub fn work(&mut self) -> Result<&mut Work, NoState> {
         if matches!(self.kept, Kept::Untouched) {
             let published = self.service.published.as_ref().ok_or(NoState::Missing)?;
-            let snapshot = published.newest().ok_or(NoState::Missing)?;
+            let chosen = self.snapshot.take().or_else(|| published.newest());
+            let snapshot = chosen.ok_or(NoState::Missing)?;
             let wall = self.service.os.clock.wall().as_millis();
             let time_ms = u64::try_from(wall)
                 .unwrap_or(u64::MAX)

@@ -90,7 +90,7 @@ impl From<&ServiceConfig> for Given {
 const HTTP_LINE: &str = r#"grants = ["http:HOST:PORT"]"#;
 const VOLATILE_LINE: &str = r#"storage = "volatile""#;
 /// Where the state is has to be said only where the file has several hosts, which is told here since the file is not.
-const REPLICATED_LINE: &str = "replicated = { replicas = 1 } # with several hosts also hosts = [\"HOST\"]: the state is on one";
+const REPLICATED_LINE: &str = "replicated = { replicas = 1 } # with several hosts also hosts = [\"HOST\"], or replicas = 3 and three of them: each has the state";
 
 /// The line to add to a service's section so that it may import `interface`; `None` if it may already.
 #[must_use]

@@ -77,14 +77,14 @@ fn timers_need_a_replicated_service_that_hears_them() {
         "",
         TIMERS,
         expect![[
-            r#"a imports bookshop:platform/timers@0.1.0, which it is not granted; add to [service.a]: replicated = { replicas = 1 } # with several hosts also hosts = ["HOST"]: the state is on one"#
+            r#"a imports bookshop:platform/timers@0.1.0, which it is not granted; add to [service.a]: replicated = { replicas = 1 } # with several hosts also hosts = ["HOST"], or replicas = 3 and three of them: each has the state"#
         ]],
     );
     check(
         "storage = \"volatile\"",
         TIMERS,
         expect![[
-            r#"a imports bookshop:platform/timers@0.1.0, which it is not granted; add to [service.a]: replicated = { replicas = 1 } # with several hosts also hosts = ["HOST"]: the state is on one"#
+            r#"a imports bookshop:platform/timers@0.1.0, which it is not granted; add to [service.a]: replicated = { replicas = 1 } # with several hosts also hosts = ["HOST"], or replicas = 3 and three of them: each has the state"#
         ]],
     );
     check(

@@ -128,10 +128,6 @@ pub(super) fn note_compaction(log: &mut Log) {
 
 pub(super) fn restart(log: &mut Log, group: u32, through: u64) -> Result<(), AppendError> {
     let known = log.groups.0.get(&group);
-    assert!(
-        known.is_none_or(|known| known.compacted <= through),
-        "group {group} is restarted at {through}, before what it compacted"
-    );
     let more = known.map_or(POSITIONS_BYTES, |_| 0);
     check(log, log.carried_bytes + more, log.carried_bytes_max)?;
     reserve(log, HEADER_BYTES, For::Upkeep)?;

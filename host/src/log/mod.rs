@@ -75,6 +75,9 @@ pub const STATE_BYTES_MAX: usize = 64 << 10;
 pub struct Options {
     /// The length of a segment: a multiple of 512, from [`SEGMENT_BYTES_MIN`] to [`SEGMENT_BYTES_MAX`].
     pub segment_bytes: u64,
+    /// What a group's state says of states from elsewhere: through which index its entries may be in the state store without ever having been in the log. 0 if
+    /// there is none.
+    pub elsewhere: fn(&[u8]) -> u64,
     /// A deliberate mistake, so that simulations can show that they would find it.
     pub mutant: Option<Mutant>,
 }
@@ -83,6 +86,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             segment_bytes: 32 << 20,
+            elsewhere: |_| 0,
             mutant: None,
         }
     }
@@ -278,13 +282,11 @@ impl Log {
         append::compact(self, group, through);
     }
 
-    /// Drops all entries of a group, as part of the batch; its next index is `through + 1`. For a state that came from elsewhere and has everything up to there.
+    /// Drops all entries of a group, as part of the batch; its next index is `through + 1`. For a state that came from elsewhere and has everything up to there, or, with
+    /// 0, for one that is given up and begins anew.
     ///
     /// # Errors
     /// As [`set_state`](Self::set_state).
-    ///
-    /// # Panics
-    /// More than `through` is compacted: a mistake of the host.
     pub fn restart(&mut self, group: u32, through: u64) -> Result<(), AppendError> {
         append::restart(self, group, through)
     }

@@ -89,7 +89,7 @@ pub(super) fn open(
         }
         Ok(())
     })?;
-    complete(&groups, &walked, folder, must_have)?;
+    complete(&groups, &walked, folder, options, must_have)?;
     recovery.segments = walked.begun;
     recovery.cut = cut(&walked);
     repair(&disk, folder, &walked, options.mutant).map_err(io_error)?;
@@ -127,6 +127,7 @@ fn complete(
     groups: &Groups,
     walked: &Walked,
     folder: &Path,
+    options: &Options,
     must_have: &[(u32, u64)],
 ) -> Result<(), OpenError> {
     let corrupt = |at: Option<&Segment>, what| OpenError::Corrupt {
@@ -139,7 +140,10 @@ fn complete(
         return Err(corrupt(None, what));
     }
     for (group, index) in must_have {
-        let last = groups.0.get(group).map_or(0, |group| group.last);
+        let last = groups.0.get(group).map_or(0, |group| {
+            let elsewhere = group.state.as_deref().map_or(0, options.elsewhere);
+            group.last.max(elsewhere)
+        });
         if last < *index {
             let what =
                 format!("the log of group {group} ends at {last}, and {index} was acknowledged");

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
 pub use tokio::net::{TcpListener, TcpStream};
 
@@ -50,6 +51,23 @@ impl Network for RealNetwork {
             Ok(stream)
         })
     }
+}
+
+/// Has the system end a connection whose other side has not answered for `within`: what was sent was not acknowledged or taken, or, if
+/// nothing was sent, a question of the system itself was not. The end of a process is noticed at once without this, that of a machine is not.
+///
+/// # Errors
+/// As the operating system says.
+pub fn end_if_silent(stream: &TcpStream, within: Duration) -> io::Result<()> {
+    /// Questions in that time.
+    const QUESTIONS: u32 = 4;
+    let every = (within / QUESTIONS).max(Duration::from_secs(1));
+    let socket = socket2::SockRef::from(stream);
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(every)
+        .with_interval(every);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(within))
 }
 
 /// Whether the machine's resolver has `address` among those of `host`. A literal address resolves to itself.

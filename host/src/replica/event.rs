@@ -21,15 +21,14 @@ pub enum Event {
     },
     /// What was to be run by [`Action::Run`] is done.
     Ran(Outcome),
-    /// Everything up to and including this index is in the log for good.
-    Committed(u64),
-    /// The log has no room for this entry, and took none of those after it: all of them are as if they had never been made.
-    Refused {
-        /// The first entry that was refused.
-        index: u64,
-        /// Of the append that was refused.
-        generation: u64,
-    },
+    /// This replica leads from now on, and has applied everything of earlier leaders.
+    Leads,
+    /// It leads no more. What it had under way is void here; whether entries that were made take effect is known to those that follow.
+    Follows,
+    /// This entry and all that were made after it did not get into the log: they are as if they had never been made.
+    Refused(u64),
+    /// The disk of the only replica is full: what waits for it may take effect once there is room.
+    Stuck,
     /// Time has passed.
     Tick,
     /// What became of a message.
@@ -100,6 +99,19 @@ pub enum Answer {
     Recorded(Recorded),
     /// It was not executed.
     Refused(Refusal),
+    /// It was executed, and whether it takes effect is not known here.
+    Unsure(Doubt),
+}
+
+/// Why it is not known whether a command takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// Another replica leads now.
+    #[error("another replica took over before this one knew that the call took effect")]
+    Deposed,
+    /// The disk is full.
+    #[error("the disk of its host is full; the call takes effect when there is room")]
+    DiskFull,
 }
 
 /// Why a command was not executed. It has no effect.
@@ -125,6 +137,9 @@ pub enum Refusal {
     /// As many commands wait as may.
     #[error("as many commands wait for it as may")]
     Overloaded,
+    /// Another replica leads, or none does.
+    #[error("its replica on this host does not lead")]
+    NotLeading,
 }
 
 /// A message on its way.
@@ -151,15 +166,17 @@ pub enum Action {
         /// Its time.
         time_ms: u64,
     },
-    /// Append an entry to the log, and say so by [`Event::Committed`] once it is there for good.
+    /// Propose an entry for the log. It is applied once it is committed, or else there is [`Event::Refused`] or [`Event::Follows`].
     Append {
         /// Its index, one more than the last one's.
         index: u64,
-        /// Counts the times that entries were refused, so that a late refusal is not taken for one of their successors'.
-        generation: u64,
         /// The entry.
         entry: Bytes,
     },
+    /// What runs is void: its end is not to be told.
+    Abandon,
+    /// A command changed nothing, and saw nothing that is not committed. Its caller is told its results once it is certain that this replica still led then.
+    Confirm(CommandId),
     /// Tell a caller.
     Answer {
         /// Whom.

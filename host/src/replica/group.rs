@@ -1,15 +1,16 @@
 //! The replicas' part of a service: what is committed, what is speculated, who waits for what.
 //!
-//! [`Group::step`] takes what happened and says what to do; it touches nothing outside and awaits nothing. Commands run one after another, each
-//! on what the ones before it left, before that is in the log (the *speculative* state). What a command changes becomes an
-//! entry; its caller is told once the entry is in the log for good (*committed*). If the log refuses an entry, that and all
-//! later ones are dropped, and what ran on them runs again.
+//! [`Group::step`] takes what happened and says what to do; it touches nothing outside and awaits nothing. On the replica that leads, commands run one after
+//! another, each on what the ones before it left, before that is committed (the *speculative* state). What a command changes becomes an
+//! entry; its caller is told once the entry is committed and applied. If an entry does not get into the log, that and all later ones are dropped, and what
+//! ran on them runs again; if the replica leads no more, all is dropped, and the callers are told what is known. The others only
+//! [apply](Group::apply) entries.
 //!
 //! Whoever drives it carries out its actions in order, feeds it events, and runs guests. In the simulator that is a loop over virtual time.
 
 use super::draft::DraftError;
 use super::entry::{Entry, EntryError, Write};
-use super::event::{Action, Answer, CommandId, Delivery, Event, Outgoing, Refusal};
+use super::event::{Action, Answer, CommandId, Delivery, Doubt, Event, Outgoing, Refusal};
 use super::keyspace::{self, MESSAGE, META, MessageId, Meta, TIMER_ORDER};
 use super::messages;
 use super::mutant::Mutant;
@@ -17,12 +18,15 @@ use super::published::Snapshot;
 use super::schedule::Schedule;
 use super::sessions::{Bounds, SessionKey};
 use super::time::{GroupTime, Now};
-use crate::state::{Layer, View};
+use crate::state::View;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+mod checkpoints;
 mod execution;
+mod leading;
+mod members;
 
 /// Commands that wait for their turn. Admission bounds them too, by the service's own limits; this bounds what a bug there could do.
 const QUEUE_MAX: usize = 100_000;
@@ -78,6 +82,8 @@ enum Cause {
     Command,
     Timer((u64, Bytes)),
     Reply(MessageId),
+    /// Its members change; nothing of the service's.
+    Members,
 }
 
 /// Something that waits for its turn.
@@ -101,62 +107,73 @@ pub struct Group {
     committed: View,
     index: u64,
     meta: Meta,
-    /// What commands see: the committed state and everything that is on its way there. Each entry is applied to both, in place: were they one map in many
-    /// versions, every write would copy the nodes above it.
-    speculative: View,
+    /// What commands see: the committed state and everything that is on its way there. None on a replica that does not lead. Each entry is applied to both, in
+    /// place: were they one map in many versions, every write would copy the nodes above it.
+    speculative: Option<View>,
     pending: VecDeque<Pending>,
     pending_bytes: usize,
     queue: VecDeque<Waiting>,
     running: Option<Running>,
-    generation: u64,
+    /// It has the only vote, so nobody can lead in its place without its knowledge.
+    is_alone: bool,
+    /// The log has no room: what would be executed could not be kept.
+    is_full: bool,
+    /// Nothing new begins: another replica is to take over, once what is under way is committed.
+    is_closing: bool,
     timers: Schedule<(u64, Bytes)>,
     messages: Schedule<MessageId>,
 }
 
 impl Group {
-    /// A group as it was left: its state at the last checkpoint, and the log's entries after that, in order.
+    /// A group as it was left: its state as of an entry. Those after that are [applied](Self::apply) as it is learned that they are committed.
     ///
     /// # Errors
     /// See [`GroupError`].
-    pub fn recover(
-        options: Options,
-        base: View,
-        applied: u64,
-        entries: impl IntoIterator<Item = (u64, Bytes)>,
-    ) -> Result<Self, GroupError> {
-        let mut committed = base;
-        let mut index = applied;
-        for (at, bytes) in entries.into_iter().filter(|(at, _)| *at > applied) {
-            let entry = Entry::from_bytes(bytes)
-                .map_err(|source| GroupError::Entry { index: at, source })?;
-            committed.apply(entry.writes);
-            index = at;
-        }
-        let meta = match committed.get(META).map_err(DraftError::from)? {
-            Some(bytes) => Meta::from_bytes(bytes).map_err(DraftError::from)?,
-            None => Meta::default(),
-        };
+    pub fn recover(options: Options, committed: View, index: u64) -> Result<Self, GroupError> {
         let mut group = Self {
-            time: GroupTime::new(if options.mutant == Some(Mutant::TrustClock) {
-                0
-            } else {
-                meta.time_ms
-            }),
-            speculative: committed.clone(),
+            time: GroupTime::new(0),
+            speculative: None,
             committed,
             index,
-            meta,
+            meta: Meta::default(),
             pending: VecDeque::new(),
             pending_bytes: 0,
             queue: VecDeque::new(),
             running: None,
-            generation: 0,
+            is_alone: true,
+            is_full: false,
+            is_closing: false,
             timers: Schedule::default(),
             messages: Schedule::default(),
             options,
         };
-        group.find_unfinished()?;
+        group.look_around()?;
         Ok(group)
+    }
+
+    /// Takes over a state that came from another replica, as of an entry.
+    ///
+    /// # Errors
+    /// See [`GroupError`].
+    ///
+    /// # Panics
+    /// It leads: leaders have everything.
+    pub fn replace(&mut self, committed: View, index: u64) -> Result<(), GroupError> {
+        assert!(self.speculative.is_none(), "a leader is given a state");
+        self.committed = committed;
+        self.index = index;
+        self.timers = Schedule::default();
+        self.messages = Schedule::default();
+        self.look_around()
+    }
+
+    /// What is known of the state as a whole, and what is not done in it.
+    fn look_around(&mut self) -> Result<(), GroupError> {
+        self.meta = match self.committed.get(META).map_err(DraftError::from)? {
+            Some(bytes) => Meta::from_bytes(bytes).map_err(DraftError::from)?,
+            None => Meta::default(),
+        };
+        self.find_unfinished()
     }
 
     /// The committed state: what queries see.
@@ -189,6 +206,9 @@ impl Group {
 
     /// When [`Event::Tick`] is to come at the latest, by the monotonic clock; none if there is nothing to wait for.
     pub fn next_tick(&mut self, now: Now) -> Option<Duration> {
+        if !self.leads() || self.is_closing || self.is_full {
+            return None;
+        }
         let time_ms = self.time.at(now);
         let due = self.timers.first_ready().map(|(due_ms, _)| {
             let left = due_ms.saturating_sub(time_ms);
@@ -204,35 +224,39 @@ impl Group {
         timers.chain(messages).flatten().min()
     }
 
-    /// Takes what came since the last checkpoint out, to be folded into the state store as of the returned index. None if nothing did.
-    /// [`folded`](Self::folded) has to follow before this may be called again.
-    pub fn freeze(&mut self) -> Option<(u64, Layer)> {
-        if self.committed.recent().is_empty() {
-            return None;
-        }
-        if self.has(Mutant::FoldUncommitted)
-            && let Some(pending) = self.pending.back()
-        {
-            let (index, layer) = (pending.index, self.speculative.recent().clone());
-            self.committed.freeze();
-            self.rebuild();
-            return Some((index, layer));
-        }
-        let layer = self.committed.freeze();
-        self.rebuild();
-        Some((self.index, layer))
+    /// Whether it leads.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.speculative.is_some()
     }
 
-    /// What [`freeze`](Self::freeze) gave is in the state store.
-    pub fn folded(&mut self, base: crate::state::Base) {
-        drop(self.committed.folded(base.clone()));
-        drop(self.speculative.folded(base));
+    /// Whether the log has no room. Commands are refused as long as that is so; handlers wait.
+    pub fn set_full(&mut self, is_full: bool) {
+        self.is_full = is_full;
     }
 
-    /// What [`freeze`](Self::freeze) gave could not be folded: it counts as recent again.
-    pub fn unfreeze(&mut self) {
-        self.committed.unfreeze();
-        self.rebuild();
+    /// Whether the log has no room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Whether nothing new is to begin, because another replica is to take over. Commands that wait are not answered: they go on, or are refused when this one
+    /// leads no more.
+    pub fn set_closing(&mut self, is_closing: bool) {
+        self.is_closing = is_closing;
+    }
+
+    /// Whether it takes commands.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.leads() && !self.is_closing
+    }
+
+    /// Whether anything runs or is not committed.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.running.is_some() || !self.pending.is_empty()
     }
 
     /// Takes what happened and appends what to do.
@@ -247,26 +271,44 @@ impl Group {
     ) -> Result<(), GroupError> {
         match event {
             Event::Command { id, key } => {
-                if self.queue.len() >= QUEUE_MAX {
-                    let answer = Answer::Refused(Refusal::Overloaded);
+                if let Some(refusal) = self.refusal() {
+                    let answer = Answer::Refused(refusal);
                     actions.push(Action::Answer { id, answer });
                 } else {
                     self.queue.push_back(Waiting::Command(id, key));
                 }
             }
             Event::Ran(outcome) => self.ran(now, outcome, actions)?,
-            Event::Committed(index) => self.commit(index, actions)?,
-            Event::Refused { index, generation } => self.refuse(index, generation, actions),
+            Event::Leads => self.lead(),
+            Event::Follows => self.follow(actions),
+            Event::Refused(index) => self.refuse(index, actions),
+            Event::Stuck => self.doubt(Doubt::DiskFull, actions),
             Event::Tick => {}
+            // What was sent when this replica led before. Whoever leads now sends it again.
+            Event::Delivered { .. } if !self.leads() => {}
             Event::Delivered { id, delivery } => match delivery {
                 Delivery::Done => self.queue.push_back(Waiting::Reply(id)),
                 Delivery::Failed if self.has(Mutant::SendOnce) => self.messages.remove(&id),
                 Delivery::Failed => self.messages.failed(&id, now.monotonic),
             },
         }
+        if !self.leads() || self.is_closing || self.is_full {
+            return Ok(());
+        }
         self.fire(now);
         self.deliver(now, actions)?;
         self.run(now, actions)
+    }
+
+    /// Why a command cannot be taken, if so.
+    fn refusal(&self) -> Option<Refusal> {
+        if !self.leads() || self.is_closing {
+            return Some(Refusal::NotLeading);
+        }
+        if self.is_full {
+            return Some(Refusal::DiskFull);
+        }
+        (self.queue.len() >= QUEUE_MAX).then_some(Refusal::Overloaded)
     }
 
     /// Timers and messages that were not done when the state was left.
@@ -366,82 +408,63 @@ impl Group {
         self.options.mutant == Some(mutant)
     }
 
-    fn last_index(&self) -> u64 {
+    /// The last entry that it has made, or applied.
+    #[must_use]
+    pub fn last_index(&self) -> u64 {
         self.pending
             .back()
             .map_or(self.index, |pending| pending.index)
     }
 
-    fn commit(&mut self, index: u64, actions: &mut Vec<Action>) -> Result<(), GroupError> {
-        let mut answers = Vec::new();
-        let before = self.index;
-        while let Some(pending) = self.pending.front()
-            && pending.index <= index
-        {
-            let Some(pending) = self.pending.pop_front() else {
-                break;
-            };
-            self.pending_bytes -= pending.bytes;
-            self.index = pending.index;
+    /// Applies the next entry: an empty one if it is not the service's. Answers of this host's callers are added to `actions`, for after the state is published.
+    ///
+    /// # Errors
+    /// See [`GroupError`].
+    ///
+    /// # Panics
+    /// Entries are applied in another order, or one was made here and another is committed in its place: bugs of the host.
+    pub fn apply(
+        &mut self,
+        index: u64,
+        data: &Bytes,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), GroupError> {
+        assert_eq!(index, self.index + 1, "entries are applied in their order");
+        let mine = self
+            .pending
+            .front()
+            .is_some_and(|pending| pending.index == index);
+        let pending = if mine { self.pending.pop_front() } else { None };
+        self.index = index;
+        if let Some(pending) = pending {
+            self.pending_bytes = self.pending_bytes.saturating_sub(pending.bytes);
             self.meta = pending.meta;
             match &pending.cause {
-                Cause::Command => {}
+                Cause::Command | Cause::Members => {}
                 Cause::Timer(timer) => self.timers.remove(timer),
                 Cause::Reply(id) => self.messages.remove(id),
             }
             self.note(&pending.writes)?;
             self.committed.apply(pending.writes);
-            answers.extend(pending.answers);
+            let answer = |(id, answer)| Action::Answer { id, answer };
+            actions.extend(pending.answers.into_iter().map(answer));
+            return Ok(());
         }
-        if self.index > before && !self.has(Mutant::ForgetPublish) {
-            // Queries see it before its callers hear of it.
-            actions.push(Action::Publish);
+        assert!(
+            self.pending.is_empty() || self.has(Mutant::KeepDeposed),
+            "entry {index} was not made here, and others were"
+        );
+        if data.is_empty() {
+            return Ok(());
         }
-        let answer = |(id, answer)| Action::Answer { id, answer };
-        actions.extend(answers.into_iter().map(answer));
+        let entry = Entry::from_bytes(data.clone())
+            .map_err(|source| GroupError::Entry { index, source })?;
+        if let Some((_, Some(meta))) = entry.writes.iter().find(|(key, _)| key == META) {
+            self.meta = Meta::from_bytes(meta.clone()).map_err(DraftError::from)?;
+        }
+        self.note(&entry.writes)?;
+        self.committed.apply(entry.writes);
         Ok(())
-    }
-
-    /// Drops entries that the log did not take.
-    fn refuse(&mut self, index: u64, generation: u64, actions: &mut Vec<Action>) {
-        if generation != self.generation {
-            return;
-        }
-        self.generation += 1;
-        if self.has(Mutant::KeepRefused) {
-            return;
-        }
-        let kept = self
-            .pending
-            .partition_point(|pending| pending.index < index);
-        for pending in self.pending.split_off(kept) {
-            self.pending_bytes -= pending.bytes;
-            match &pending.cause {
-                Cause::Command => {}
-                Cause::Timer(timer) => self.timers.release(timer),
-                Cause::Reply(id) => self.messages.release(id),
-            }
-            // Also those that only read: they saw what is not so.
-            let answer = Answer::Refused(Refusal::DiskFull);
-            for (id, _) in pending.answers {
-                let answer = answer.clone();
-                actions.push(Action::Answer { id, answer });
-            }
-        }
-        self.rebuild();
-        if !self.has(Mutant::KeepStaleRun)
-            && let Some(running) = &mut self.running
-        {
-            running.is_stale = true;
-        }
-    }
-
-    /// Makes the speculative state anew above the committed one.
-    fn rebuild(&mut self) {
-        self.speculative = self.committed.clone();
-        for pending in &self.pending {
-            self.speculative.apply(pending.writes.iter().cloned());
-        }
     }
 }
 

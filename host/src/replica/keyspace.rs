@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `d` | the service's key | the service's value |
 //! | `m` | | [`Meta`] |
+//! | `r` | | [`Roster`](super::roster::Roster) |
 //! | `s` | hash of an idempotency key, 16 bytes | a session |
 //! | `S` | time in ms (8 bytes, highest first), hash | bytes of the session |
 //! | `X` | time in ms, hash | empty: a session whose answer is gone |
@@ -20,6 +21,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 pub const DATA: u8 = b'd';
 /// The key of [`Meta`].
 pub const META: &[u8] = b"m";
+/// The key of the group's members.
+pub const ROSTER: &[u8] = b"r";
 /// First byte of sessions by key.
 pub const SESSION: u8 = b's';
 /// First byte of sessions with an answer, by time.

@@ -15,6 +15,22 @@ pub enum Mutant {
     ForgetMessages,
     /// Entries that the log refused stay in the speculative state.
     KeepRefused,
+    /// Entries of a leader that leads no more are taken for those that are committed in their place.
+    KeepDeposed,
+    /// The term and the vote of a replica are not kept.
+    ForgetVote,
+    /// The engine is told that something is on the disk before it is.
+    SpeakFirst,
+    /// A replica answers queries from what it has, without asking the others.
+    ReadLocally,
+    /// A leader serves before it has applied what earlier leaders committed.
+    ServeEarly,
+    /// A leader answers commands that change nothing without making sure that it still leads.
+    TrustLead,
+    /// Callers hear of an entry once the disk of the leader has it.
+    AnswerAlone,
+    /// A replica believes whoever speaks in the name of another one.
+    TrustStrangers,
     /// What ran on entries that the log refused counts.
     KeepStaleRun,
     /// Queries are not shown what was committed until the next checkpoint.
@@ -35,13 +51,21 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 22] = [
         Self::AnswerBeforeCommit,
         Self::FoldUncommitted,
         Self::ForgetSession,
         Self::KeepTimer,
         Self::ForgetMessages,
         Self::KeepRefused,
+        Self::KeepDeposed,
+        Self::ForgetVote,
+        Self::SpeakFirst,
+        Self::ReadLocally,
+        Self::ServeEarly,
+        Self::TrustLead,
+        Self::AnswerAlone,
+        Self::TrustStrangers,
         Self::KeepStaleRun,
         Self::ForgetPublish,
         Self::ForgetTimers,
@@ -62,6 +86,14 @@ impl Mutant {
             Self::KeepTimer => "keep-timer",
             Self::ForgetMessages => "forget-messages",
             Self::KeepRefused => "keep-refused",
+            Self::KeepDeposed => "keep-deposed",
+            Self::ForgetVote => "forget-vote",
+            Self::SpeakFirst => "speak-first",
+            Self::ReadLocally => "read-locally",
+            Self::ServeEarly => "serve-early",
+            Self::TrustLead => "trust-lead",
+            Self::AnswerAlone => "answer-alone",
+            Self::TrustStrangers => "trust-strangers",
             Self::KeepStaleRun => "keep-stale-run",
             Self::ForgetPublish => "forget-publish",
             Self::ForgetTimers => "forget-timers",
@@ -70,6 +102,35 @@ impl Mutant {
             Self::ForgetExpired => "forget-expired",
             Self::FreshMessageKey => "fresh-message-key",
             Self::SendOnce => "send-once",
+        }
+    }
+
+    /// Whether only several replicas can show it.
+    #[must_use]
+    pub fn needs_replicas(self) -> bool {
+        match self {
+            Self::KeepRefused
+            | Self::KeepDeposed
+            | Self::ForgetVote
+            | Self::SpeakFirst
+            | Self::ReadLocally
+            | Self::ServeEarly
+            | Self::TrustLead
+            | Self::AnswerAlone
+            | Self::TrustStrangers
+            | Self::KeepStaleRun => true,
+            Self::AnswerBeforeCommit
+            | Self::FoldUncommitted
+            | Self::ForgetSession
+            | Self::KeepTimer
+            | Self::ForgetMessages
+            | Self::ForgetPublish
+            | Self::ForgetTimers
+            | Self::FireEarly
+            | Self::TrustClock
+            | Self::ForgetExpired
+            | Self::FreshMessageKey
+            | Self::SendOnce => false,
         }
     }
 }

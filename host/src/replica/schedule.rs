@@ -85,6 +85,14 @@ impl<K: Ord + Clone> Schedule<K> {
         }
     }
 
+    /// Nothing is busy any more, and nothing has failed: everything is to be done, by somebody else perhaps.
+    pub fn reset(&mut self) {
+        self.later.clear();
+        let failed = std::mem::take(&mut self.failures).into_keys();
+        self.ready.append(&mut self.busy);
+        self.ready.extend(failed);
+    }
+
     /// How many things are busy.
     #[must_use]
     pub fn busy(&self) -> usize {
@@ -139,6 +147,18 @@ mod tests {
         assert_eq!(schedule.take(NOW, |key| *key < 3), None);
         schedule.remove(&1);
         assert_eq!((schedule.len(), schedule.busy()), (2, 1));
+    }
+
+    #[test]
+    fn after_a_reset_everything_is_to_be_done_at_once() {
+        let mut schedule = schedule(&[1, 2, 3]);
+        schedule.take(NOW, |_| true);
+        schedule.failed(&1, NOW);
+        schedule.take(NOW, |_| true);
+        schedule.reset();
+        assert_eq!((schedule.len(), schedule.busy()), (3, 0));
+        assert_eq!(schedule.next_retry(), None);
+        assert_eq!(schedule.take(NOW, |_| true), Some(1));
     }
 
     #[test]

@@ -1,13 +1,17 @@
-//! Clients of a simulation: each has one call at a time, and tries again where it may.
+//! Clients of a simulation: each has one call at a time, and tries again, anywhere, where it may.
 
+use super::calls::Reply;
+use super::events::{Happening, Local};
 use super::workload::{Heard, Request};
-use super::world::{Happening, Step, Stop, World, violated};
+use super::world::{Step, Stop, World, violated};
 use crate::call_error::CallError;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a client waits for an answer before it tries again.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it waits, at most, when nobody leads.
+const AGAIN_US: u64 = 60_000;
 
 impl World<'_> {
     pub(super) fn begin(&mut self, client: usize) -> Step {
@@ -16,7 +20,7 @@ impl World<'_> {
         }
         match self.workload.next(client, &mut self.random) {
             Some(request) => {
-                self.begun += 1;
+                self.count_begun();
                 self.tell(|| {
                     format!(
                         "client {client} calls {}.{}{} key {:?}",
@@ -24,6 +28,10 @@ impl World<'_> {
                     )
                 });
                 self.clients[client].call = self.begun;
+                // Now and then another host, so that those that only follow are asked too.
+                if self.random.chance(200) {
+                    self.clients[client].host = self.any_host();
+                }
                 self.send(client, Arc::new(request));
             }
             None => self.soon(50_000, Happening::Client(client)),
@@ -36,15 +44,15 @@ impl World<'_> {
         let state = &mut self.clients[client];
         state.attempt += 1;
         state.request = Some(Arc::clone(&request));
-        let (attempt, caller) = (state.attempt, (client, state.call));
+        let (attempt, caller, host) = (state.attempt, (client, state.call), state.host);
         let is_faulty = self.plan.faults.network && !self.is_settling;
-        let arrive = || Happening::Arrive {
+        let arrive = || Local::Arrive {
             caller,
             attempt,
             request: Arc::clone(&request),
         };
         if !(is_faulty && self.random.chance(10)) {
-            self.soon(400, arrive());
+            self.soon_on(host, 400, arrive());
         }
         // Only what may be repeated is: no host sends another call twice.
         if is_faulty && request.key.is_some() && self.random.chance(30) {
@@ -53,7 +61,8 @@ impl World<'_> {
             } else {
                 200_000
             };
-            self.soon(within_us, arrive());
+            let host = self.any_host();
+            self.soon_on(host, within_us, arrive());
         }
         self.after(PATIENCE, Happening::Impatient(client, attempt));
     }
@@ -64,12 +73,63 @@ impl World<'_> {
         }
         match self.clients[client].request.clone() {
             Some(request) if request.key.is_some() => {
+                self.clients[client].host = self.any_host();
                 self.send(client, request);
                 Ok(())
             }
             Some(_) => self.hear(client, attempt, &Heard::Nothing),
             None => Ok(()),
         }
+    }
+
+    pub(super) fn again(&mut self, client: usize, attempt: u64) -> Step {
+        if self.clients[client].attempt == attempt
+            && let Some(request) = self.clients[client].request.clone()
+        {
+            self.send(client, request);
+        }
+        Ok(())
+    }
+
+    /// Something comes back to a client.
+    pub(super) fn answered(&mut self, client: usize, attempt: u64, reply: Reply) -> Step {
+        if self.clients[client].attempt != attempt {
+            return Ok(());
+        }
+        let Some(request) = self.clients[client].request.clone() else {
+            return Ok(());
+        };
+        match reply {
+            Reply::Heard(heard) => self.hear(client, attempt, &heard),
+            Reply::Elsewhere(leader) => {
+                if request.key.is_none() {
+                    self.deny(client, attempt, &request, "to ask elsewhere")?;
+                }
+                let any = self.any_host();
+                self.clients[client].host = leader.unwrap_or(any);
+                let within_us = if leader.is_some() { 500 } else { AGAIN_US };
+                self.soon(within_us, Happening::Again(client, attempt));
+                Ok(())
+            }
+            Reply::Unsure if request.key.is_some() => {
+                self.clients[client].host = self.any_host();
+                self.soon(AGAIN_US, Happening::Again(client, attempt));
+                Ok(())
+            }
+            Reply::Unsure => self.hear(client, attempt, &Heard::Nothing),
+        }
+    }
+
+    /// A client is told that its attempt, which had no key, had no effect.
+    fn deny(&mut self, client: usize, attempt: u64, request: &Request, told: &str) -> Step {
+        if self.effects.contains(&(client, attempt)) {
+            return violated(format!(
+                "client {client} hears {told} of {}, which took effect",
+                request.function
+            ));
+        }
+        self.denied.insert((client, attempt));
+        Ok(())
     }
 
     pub(super) fn hear(&mut self, client: usize, attempt: u64, heard: &Heard) -> Step {
@@ -87,31 +147,17 @@ impl World<'_> {
             return Ok(());
         }
         let caller = (client, self.clients[client].call);
-        let result = self.results.remove(&caller);
+        let results = self.results.remove(&caller).unwrap_or_default();
         match heard {
-            Heard::Result(heard) => match result {
-                Some(result) if result == *heard => {}
-                Some(result) => {
-                    return violated(format!(
-                        "client {client} hears {heard} of {}, whose result was {result}",
-                        request.function
-                    ));
-                }
-                None => {
-                    return violated(format!(
-                        "client {client} hears {heard} of {}, which has not happened",
-                        request.function
-                    ));
-                }
-            },
+            Heard::Result(heard) if results.contains(heard) => {}
+            Heard::Result(heard) => {
+                return violated(format!(
+                    "client {client} hears {heard} of {}, whose results were {results:?}",
+                    request.function
+                ));
+            }
             Heard::Error(error) if request.key.is_none() => {
-                if result.is_some() {
-                    return violated(format!(
-                        "client {client} hears {error} of {}, which took effect",
-                        request.function
-                    ));
-                }
-                self.denied.insert(caller);
+                self.deny(client, attempt, &request, &error.to_string())?;
             }
             Heard::Error(_) | Heard::Nothing => {}
         }

@@ -4,6 +4,7 @@ use crate::call_error::CallError;
 use crate::compile::Compiler;
 use crate::component::{self, Functions, LoadError, Loaded};
 use crate::config::{Config, ServiceConfig};
+use crate::consensus::Engines;
 use crate::dispatch::{Address, Answer, Dispatch, Invocation, ServiceId};
 use crate::engine::{self, Room};
 use crate::imports::CallState;
@@ -15,7 +16,6 @@ use crate::service::Service;
 use crate::services::{ServiceTypes, Services, Slot, State};
 use crate::telemetry::{Figures, Log, ServiceLog};
 use crate::version::Version;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use wasmtime::Engine;
@@ -51,6 +51,7 @@ pub enum GuestsError {
 pub struct Guests {
     config: Arc<Config>,
     guests: Vec<Guest>,
+    engines: Engines,
     _engine: Engine,
 }
 
@@ -130,6 +131,7 @@ impl Guests {
         Ok(Self {
             config: Arc::new(config),
             guests,
+            engines: Engines::new().map_err(|error| GuestsError::Engine(error.to_string()))?,
             _engine: engine,
         })
     }
@@ -140,9 +142,15 @@ impl Guests {
         &self.config
     }
 
-    /// The replicated services, running on a simulated host.
+    /// The engine of replicas.
     #[must_use]
-    pub fn services(&self, os: &Os) -> Arc<Services> {
+    pub fn engines(&self) -> &Engines {
+        &self.engines
+    }
+
+    /// The replicated services of these names, running on a simulated host; all of them if there is no name.
+    #[must_use]
+    pub fn services(&self, os: &Os, names: &[&str]) -> Arc<Services> {
         let log = Log::silent("simulated", Arc::clone(&os.clock));
         let slot = |(index, guest): (u32, &Guest)| {
             let name: Arc<str> = guest.config.name.as_str().into();
@@ -168,7 +176,10 @@ impl Guests {
             ))));
             slot
         };
-        Arc::new(Services::new((0..).zip(&self.guests).map(slot).collect()))
+        let wanted =
+            |guest: &&Guest| names.is_empty() || names.contains(&guest.config.name.as_str());
+        let guests = self.guests.iter().filter(wanted);
+        Arc::new(Services::new((0..).zip(guests).map(slot).collect()))
     }
 }
 
@@ -194,18 +205,4 @@ impl Dispatch for NoCalls {
     ) -> Result<Address, String> {
         self.0.address(from, interface, function, arguments_json)
     }
-}
-
-/// The published states of services, by name.
-#[must_use]
-pub fn published(services: &Services) -> BTreeMap<String, Published> {
-    services
-        .iter()
-        .filter_map(|slot| {
-            Some((
-                slot.service.name.to_string(),
-                slot.service.published.clone()?,
-            ))
-        })
-        .collect()
 }

@@ -1,13 +1,15 @@
-//! What a group was seen to do, kept outside of everything that can crash, and what must be true of it whatever the service does.
+//! The one history of a group: what was committed, as the first replica that applied it says, and what must be true of that whatever the service does. All other
+//! replicas are compared with it.
 
 use super::workload::Request;
 use crate::replica::entry::{Entry, Kind, Write};
-use crate::replica::keyspace::{KeyHash, MESSAGE, MessageId, TIMER_ORDER, split_numbered};
+use crate::replica::keyspace::{KeyHash, MESSAGE, MessageId, ROSTER, TIMER_ORDER, split_numbered};
 use crate::state::{GroupId, View};
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// A call of a client: which client, and the number of the call among all of the simulation.
@@ -16,8 +18,8 @@ pub type Caller = (usize, u64);
 /// Why an entry was made.
 #[derive(Debug, Clone)]
 pub enum Cause {
-    /// A client's command.
-    Client(Caller, Arc<Request>),
+    /// A client's command, and which attempt of the client's it was.
+    Client(Caller, u64, Arc<Request>),
     /// A message from another service.
     Message {
         /// The group that sent it, and the message.
@@ -41,7 +43,7 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Client((client, _), request) => {
+            Self::Client((client, _), _, request) => {
                 write!(f, "client {client} called {}", request.function)
             }
             Self::Message { from, function, .. } => {
@@ -58,7 +60,18 @@ impl fmt::Display for Cause {
     }
 }
 
-/// An entry that was made.
+/// What is known of an entry beside its bytes, from where it was made.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// Why.
+    pub cause: Cause,
+    /// The idempotency key of its call.
+    pub key: Option<KeyHash>,
+    /// The result.
+    pub result: Value,
+}
+
+/// An entry that is committed.
 #[derive(Debug)]
 pub struct Made {
     /// Its index.
@@ -67,180 +80,198 @@ pub struct Made {
     pub kind: Kind,
     /// The group's time.
     pub time_ms: u64,
-    /// Why.
-    pub cause: Cause,
-    /// The idempotency key of its call.
-    pub key: Option<KeyHash>,
-    /// The result.
-    pub result: Value,
-    writes: Vec<Write>,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// The history of one group.
-#[derive(Default)]
 pub struct History {
     /// The state at `through`.
     state: BTreeMap<Bytes, Bytes>,
-    /// The last entry that is committed for good.
+    /// The last entry that is committed.
     pub through: u64,
-    /// Entries after that, as they were made.
-    made: VecDeque<Made>,
+    /// The terms of all entries, from index 1 on.
+    terms: Vec<u64>,
+    /// Sums over the pairs of the state after each entry, from index 1 on.
+    sums: Vec<u64>,
     /// The last entry that anybody outside was told something of.
     pub acknowledged: u64,
-    /// The entries of keys, committed and not.
-    keys: BTreeMap<KeyHash, u64>,
-    /// When keys took effect for good, in the group's time.
-    used: BTreeMap<KeyHash, u64>,
-    /// Messages of others that took effect for good.
+    /// When keys took effect, in the group's time, and with which entry.
+    used: BTreeMap<KeyHash, (u64, u64)>,
+    /// Messages of others that took effect.
     received: BTreeMap<(GroupId, MessageId), u64>,
-    /// The time of the last entry that is committed.
+    /// The time of the last entry.
     time_ms: u64,
     /// How long a key must be known.
     remembered_ms: u64,
-    /// Timers that are set, as far as committed entries say.
+    /// Timers that are set.
     pub timers: BTreeSet<(u64, Bytes)>,
-    /// Messages that are on their way, as far as committed entries say.
+    /// Messages that are on their way.
     pub messages: BTreeSet<MessageId>,
+}
+
+/// What a pair adds to the sum of a state.
+fn pair_sum(key: &[u8], value: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (key, value).hash(&mut hasher);
+    hasher.finish()
 }
 
 impl History {
     /// Of a group that has done nothing yet, and has to know a used key for so many milliseconds.
     #[must_use]
-    pub fn new(remembered_ms: u64) -> Self {
+    pub fn new(remembered_ms: u64, roster: &Bytes) -> Self {
+        let key = Bytes::from_static(ROSTER);
         Self {
+            sums: vec![pair_sum(&key, roster)],
+            state: BTreeMap::from([(key, roster.clone())]),
+            through: 1,
+            terms: vec![1],
+            acknowledged: 0,
+            used: BTreeMap::new(),
+            received: BTreeMap::new(),
+            time_ms: 0,
             remembered_ms,
-            ..Self::default()
+            timers: BTreeSet::new(),
+            messages: BTreeSet::new(),
         }
     }
 
-    /// The last entry that was made.
+    /// The term of a committed entry.
     #[must_use]
-    pub fn last(&self) -> u64 {
-        self.made.back().map_or(self.through, |made| made.index)
+    pub fn term(&self, index: u64) -> Option<u64> {
+        let position = usize::try_from(index.checked_sub(1)?).ok()?;
+        self.terms.get(position).copied()
     }
 
     /// The entry that a key's call made, if any did.
     #[must_use]
     pub fn entry_of(&self, key: &KeyHash) -> Option<u64> {
-        self.keys.get(key).copied()
+        self.used.get(key).map(|(_, index)| *index)
     }
 
-    /// An entry is on its way into the log. It takes the place of those from its index on.
+    /// Somebody outside is told something that rests on this entry.
+    ///
+    /// # Errors
+    /// It is not committed, or another one is in its place.
+    pub fn acknowledge(&mut self, index: u64, term: Option<u64>) -> Result<(), String> {
+        if index > self.through {
+            return Err(format!(
+                "a caller is told of entry {index}, and only {} are committed",
+                self.through
+            ));
+        }
+        if term.is_some() && self.term(index) != term {
+            return Err(format!(
+                "a caller is told of entry {index} of term {term:?}, in whose place one of term {:?} was committed",
+                self.term(index)
+            ));
+        }
+        self.acknowledged = self.acknowledged.max(index);
+        Ok(())
+    }
+
+    /// The next entry is committed. None if it is not one of the service's.
     ///
     /// # Errors
     /// What must not be so.
-    pub fn make(
+    pub fn commit(
         &mut self,
-        index: u64,
-        entry: &Bytes,
-        cause: Cause,
-        key: Option<KeyHash>,
-        result: Value,
-    ) -> Result<(), String> {
-        self.drop_from(index);
-        if index != self.last() + 1 {
-            return Err(format!("entry {index} was made after {}", self.last()));
+        term: u64,
+        data: &Bytes,
+        origin: Option<Origin>,
+    ) -> Result<Option<Made>, String> {
+        self.through += 1;
+        let index = self.through;
+        self.terms.push(term);
+        if data.is_empty() {
+            self.sums.extend(self.sums.last().copied());
+            return Ok(None);
         }
         let Entry {
             kind,
             time_ms,
             writes,
             ..
-        } = Entry::from_bytes(entry.clone()).map_err(|error| error.to_string())?;
-        if let Some(key) = key {
-            self.keys.insert(key, index);
+        } = Entry::from_bytes(data.clone()).map_err(|error| error.to_string())?;
+        let Some(origin) = origin else {
+            return Err(format!("entry {index} of term {term} was made by nobody"));
+        };
+        if time_ms < self.time_ms {
+            return Err(format!(
+                "the group's time went back from {} to {time_ms} at entry {index}",
+                self.time_ms
+            ));
         }
-        self.made.push_back(Made {
+        self.time_ms = time_ms;
+        self.check(index, time_ms, &origin)?;
+        self.apply(&writes)?;
+        Ok(Some(Made {
             index,
             kind,
             time_ms,
-            cause,
-            key,
-            result,
-            writes,
-        });
-        Ok(())
+            origin,
+        }))
     }
 
-    /// Entries from here on will never be.
-    pub fn drop_from(&mut self, index: u64) {
-        while self.made.back().is_some_and(|made| made.index >= index)
-            && let Some(made) = self.made.pop_back()
-        {
-            if let Some(key) = made
-                .key
-                .filter(|key| self.keys.get(key) == Some(&made.index))
-            {
-                self.keys.remove(&key);
+    /// The next entry is committed, a change of the members, who are these now.
+    pub fn commit_change(&mut self, term: u64, roster: &Bytes) {
+        self.through += 1;
+        self.terms.push(term);
+        let key = Bytes::from_static(ROSTER);
+        let mut sum = self.sums.last().copied().unwrap_or(0);
+        sum = sum.wrapping_add(pair_sum(&key, roster));
+        if let Some(before) = self.state.insert(key.clone(), roster.clone()) {
+            sum = sum.wrapping_sub(pair_sum(&key, &before));
+        }
+        self.sums.push(sum);
+    }
+
+    /// Whether an entry has the one effect that it should have.
+    fn check(&mut self, index: u64, time_ms: u64, origin: &Origin) -> Result<(), String> {
+        let is_second = |earlier: Option<u64>| {
+            earlier.is_some_and(|at_ms| time_ms < at_ms.saturating_add(self.remembered_ms))
+        };
+        if let Some(key) = origin.key {
+            let earlier = self.used.insert(key, (time_ms, index));
+            if is_second(earlier.map(|(at_ms, _)| at_ms)) {
+                return Err(format!(
+                    "entry {index} is the second effect of one idempotency key"
+                ));
             }
         }
-    }
-
-    /// Somebody outside is told something that rests on this entry.
-    pub fn acknowledge(&mut self, index: u64) {
-        self.acknowledged = self.acknowledged.max(index);
-    }
-
-    /// Takes the next entry that is committed, up to `index`.
-    ///
-    /// # Errors
-    /// What must not be so.
-    pub fn commit(&mut self, index: u64) -> Result<Option<Made>, String> {
-        let Some(made) = self.made.pop_front_if(|made| made.index <= index) else {
-            return Ok(None);
-        };
-        self.through = made.index;
-        if made.time_ms < self.time_ms {
-            return Err(format!(
-                "the group's time went back from {} to {} at entry {}",
-                self.time_ms, made.time_ms, made.index
-            ));
-        }
-        self.time_ms = made.time_ms;
-        let is_second = |earlier: Option<u64>| {
-            earlier.is_some_and(|at_ms| made.time_ms < at_ms.saturating_add(self.remembered_ms))
-        };
-        if let Some(key) = made.key
-            && is_second(self.used.insert(key, made.time_ms))
-        {
-            return Err(format!(
-                "entry {} is the second effect of one idempotency key",
-                made.index
-            ));
-        }
-        match &made.cause {
+        match &origin.cause {
             Cause::Timer(key) => {
-                let due = made_due(&self.timers, key, made.time_ms);
+                let due = made_due(&self.timers, key, time_ms);
                 if !due.is_some_and(|due| self.timers.remove(&due)) {
                     return Err(format!(
-                        "timer {key:?} went off without being set, at entry {}",
-                        made.index
+                        "timer {key:?} went off without being set, at entry {index}"
                     ));
                 }
             }
             Cause::Reply { id, .. } => {
                 if !self.messages.contains(id) {
                     return Err(format!(
-                        "the answer of a message was handled twice, at entry {}",
-                        made.index
+                        "the answer of a message was handled twice, at entry {index}"
                     ));
                 }
             }
             Cause::Message { from, .. } => {
-                if is_second(self.received.insert(*from, made.time_ms)) {
+                let earlier = self.received.insert(*from, time_ms);
+                if is_second(earlier) {
                     return Err(format!(
-                        "message {:?} has a second effect, at entry {}",
-                        from.1, made.index
+                        "message {:?} has a second effect, at entry {index}",
+                        from.1
                     ));
                 }
             }
             Cause::Client(..) => {}
         }
-        self.apply(&made.writes)?;
-        Ok(Some(made))
+        Ok(())
     }
 
     fn apply(&mut self, writes: &[Write]) -> Result<(), String> {
+        let mut sum = self.sums.last().copied().unwrap_or(0);
         for (key, value) in writes {
             match key.first() {
                 Some(&TIMER_ORDER) => {
@@ -259,49 +290,72 @@ impl History {
                 }
                 Some(_) | None => {}
             }
+            let before = match value {
+                Some(value) => {
+                    sum = sum.wrapping_add(pair_sum(key, value));
+                    self.state.insert(key.clone(), value.clone())
+                }
+                None => self.state.remove(key),
+            };
+            if let Some(before) = before {
+                sum = sum.wrapping_sub(pair_sum(key, &before));
+            }
         }
-        write(&mut self.state, writes);
+        self.sums.push(sum);
         Ok(())
     }
 
-    /// Compares what a group was recovered to with what it was seen to do.
+    /// Compares the state that a replica has as of an entry with what it should be.
     ///
     /// # Errors
-    /// What must not be so.
-    pub fn check_recovered(&self, view: &View, index: u64) -> Result<(), String> {
-        if index < self.acknowledged || index < self.through {
+    /// It is another one.
+    pub fn check_state(&self, view: &View, index: u64) -> Result<(), String> {
+        if index == 0 {
+            // It was added, and has nothing yet.
+            return Ok(());
+        }
+        if index > self.through {
             return Err(format!(
-                "recovered up to entry {index}, although entry {} was acknowledged",
-                self.acknowledged.max(self.through)
+                "a replica is at entry {index}, although only {} are committed",
+                self.through
             ));
         }
-        if index > self.last() {
-            return Err(format!(
-                "recovered up to entry {index}, although only {} were ever made",
-                self.last()
-            ));
+        if index == self.through {
+            return self.compare(view);
         }
-        let mut expected = self.state.clone();
-        for made in self.made.iter().take_while(|made| made.index <= index) {
-            write(&mut expected, &made.writes);
+        let mut sum = 0_u64;
+        for pair in view.scan(&[], None, false) {
+            let (key, value) = pair.map_err(|error| error.to_string())?;
+            sum = sum.wrapping_add(pair_sum(&key, &value));
         }
-        let mut expected = expected.iter();
+        let position = index.checked_sub(1).and_then(|it| usize::try_from(it).ok());
+        let expected = position.and_then(|position| self.sums.get(position));
+        if expected == Some(&sum) {
+            return Ok(());
+        }
+        Err(format!(
+            "the state at entry {index} is not what it was elsewhere"
+        ))
+    }
+
+    /// Compares a state with the newest one, pair by pair.
+    fn compare(&self, view: &View) -> Result<(), String> {
+        let index = self.through;
+        let mut expected = self.state.iter();
         for pair in view.scan(&[], None, false) {
             let (key, value) = pair.map_err(|error| error.to_string())?;
             match expected.next() {
                 Some((other, wanted)) if *other == key && *wanted == value => {}
                 other => {
                     return Err(format!(
-                        "the state recovered at entry {index} has {key:?} = {value:?} where there was {other:?}"
+                        "the state at entry {index} has {key:?} = {value:?} where there was {other:?}"
                     ));
                 }
             }
         }
         match expected.next() {
             None => Ok(()),
-            Some((key, _)) => Err(format!(
-                "the state recovered at entry {index} has lost {key:?}"
-            )),
+            Some((key, _)) => Err(format!("the state at entry {index} has lost {key:?}")),
         }
     }
 }
@@ -313,13 +367,4 @@ fn made_due(timers: &BTreeSet<(u64, Bytes)>, key: &str, time_ms: u64) -> Option<
         .take_while(|(due_ms, _)| *due_ms <= time_ms)
         .find(|(_, other)| other == key.as_bytes())
         .cloned()
-}
-
-fn write(state: &mut BTreeMap<Bytes, Bytes>, writes: &[Write]) {
-    for (key, value) in writes {
-        match value {
-            Some(value) => drop(state.insert(key.clone(), value.clone())),
-            None => drop(state.remove(key)),
-        }
-    }
 }

@@ -1,13 +1,12 @@
-//! Queries of the simulated host's services, by clients and at the end.
+//! Queries of simulated hosts' services, by clients and at the end.
 
-use super::guests::NoCalls;
-use super::run::{block, envelope, result};
+use super::host::SimHost;
+use super::jobs::{block, envelope, result};
 use super::workload::Look;
 use super::world::{Stop, violated};
 use crate::call_error::CallError;
 use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach};
 use crate::interface;
-use crate::os::Os;
 use crate::payload::Payload;
 use crate::pool;
 use crate::services::{FunctionType, Services, address};
@@ -33,16 +32,15 @@ pub(super) fn find(
         .cloned()
 }
 
-/// Runs a query on the published state.
+/// Runs a query on the state that a host shows.
 pub(super) fn query(
-    services: &Services,
-    dispatch: &Arc<NoCalls>,
-    os: &Os,
+    host: &SimHost,
     service: &str,
     types: &FunctionType,
     arguments: Vec<Val>,
 ) -> Result<Result<Vec<Val>, CallError>, Stop> {
-    let Some((slot, version)) = services
+    let Some((slot, version)) = host
+        .services
         .find(service)
         .and_then(|slot| Some((slot, slot.running()?)))
     else {
@@ -52,14 +50,14 @@ pub(super) fn query(
         service: slot.service.id,
         function: Arc::new(FunctionName::clone(&types.name)),
         arguments: Payload::Values(Vec::new()),
-        envelope: envelope(os, None),
+        envelope: envelope(&host.os, None),
         reach: Reach::Here,
     };
     let (reply, mut replied) = oneshot::channel();
     let mut reply = Some(reply);
-    let dispatch: Arc<dyn Dispatch> = Arc::clone(dispatch) as Arc<dyn Dispatch>;
+    let dispatch: Arc<dyn Dispatch> = Arc::clone(&host.dispatch) as Arc<dyn Dispatch>;
     let ended = block(pool::call(
-        version, invocation, arguments, &mut reply, dispatch,
+        version, invocation, arguments, None, &mut reply, dispatch,
     ))?;
     Ok(ended.and_then(|()| {
         replied.try_recv().map_err(|_| CallError::Trapped {
@@ -69,14 +67,16 @@ pub(super) fn query(
     }))
 }
 
-/// Asks services at the end of a simulation.
-pub(super) struct Looker {
-    pub services: Arc<Services>,
-    pub dispatch: Arc<NoCalls>,
-    pub os: Os,
+/// Asks the services of a host at the end of a simulation.
+pub(super) struct Looker<'a>(&'a SimHost);
+
+impl<'a> Looker<'a> {
+    pub fn on(host: &'a SimHost) -> Self {
+        Self(host)
+    }
 }
 
-impl Look for Looker {
+impl Look for Looker<'_> {
     fn ask(
         &mut self,
         service: &str,
@@ -88,17 +88,10 @@ impl Look for Looker {
             service: service.to_owned(),
             message,
         };
-        let types = find(&self.services, service, interface, function)
+        let types = find(&self.0.services, service, interface, function)
             .ok_or_else(|| trapped(format!("no function {interface}.{function}")))?;
         let values = address::arguments(&types, &arguments.to_string()).map_err(trapped)?;
-        match query(
-            &self.services,
-            &self.dispatch,
-            &self.os,
-            service,
-            &types,
-            values,
-        ) {
+        match query(self.0, service, &types, values) {
             Ok(answer) => answer.map(|values| result(&types, &values)),
             Err(Stop::Violated(what)) => Err(trapped(what)),
             Err(Stop::Ended) => Err(trapped("the host ended".into())),

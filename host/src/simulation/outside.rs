@@ -14,34 +14,69 @@ use std::time::Duration;
 /// The wall clock when a simulation begins: 2026-01-01T00:00:00Z.
 const BEGIN_MS: u64 = 1_767_225_600_000;
 
-/// A clock that the simulation moves.
+/// A clock of a host, which the simulation moves. All hosts share true time, and read it each in its own way.
 #[derive(Default)]
 pub struct SimClock {
-    now_us: AtomicU64,
+    /// True time, in microseconds since the simulation began.
+    true_us: Arc<AtomicU64>,
+    /// How much faster than true time both clocks run, in millionths.
+    drift_ppm: i64,
     /// How far the wall clock is wrong.
     skew_ms: AtomicI64,
 }
 
+const MILLION: i128 = 1_000_000;
+
+fn saturated(number: i128) -> u64 {
+    u64::try_from(number.max(0)).unwrap_or(u64::MAX)
+}
+
 impl SimClock {
-    /// Moves it to a moment.
-    pub fn set(&self, now: Duration) {
-        let now_us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        self.now_us.store(now_us, Ordering::Relaxed);
+    /// A clock that shows `true_us` with a drift.
+    #[must_use]
+    pub fn new(true_us: &Arc<AtomicU64>, drift_ppm: i64) -> Self {
+        Self {
+            true_us: Arc::clone(true_us),
+            drift_ppm,
+            skew_ms: AtomicI64::new(0),
+        }
     }
 
     /// Makes the wall clock wrong by so much.
     pub fn skew(&self, ms: i64) {
         self.skew_ms.store(ms, Ordering::Relaxed);
     }
+
+    /// The true time at which the monotonic clock shows a moment, or just after.
+    #[must_use]
+    pub fn true_time(&self, monotonic: Duration) -> Duration {
+        let shown =
+            i128::try_from(monotonic.as_nanos().div_ceil(1_000)).unwrap_or(i128::MAX / MILLION);
+        let speed = MILLION + i128::from(self.drift_ppm);
+        let mut us = saturated(shown * MILLION / speed);
+        while i128::from(self.shown_us(us)) < shown {
+            us += 1;
+        }
+        Duration::from_micros(us)
+    }
+
+    fn shown_us(&self, true_us: u64) -> u64 {
+        let drift = i128::from(true_us) * i128::from(self.drift_ppm) / MILLION;
+        saturated(i128::from(true_us) + drift)
+    }
+
+    fn now_us(&self) -> u64 {
+        self.shown_us(self.true_us.load(Ordering::Relaxed))
+    }
 }
 
 impl Clock for SimClock {
     fn monotonic(&self) -> Duration {
-        Duration::from_micros(self.now_us.load(Ordering::Relaxed))
+        Duration::from_micros(self.now_us())
     }
 
     fn wall(&self) -> Duration {
-        let right = BEGIN_MS.saturating_add(self.now_us.load(Ordering::Relaxed) / 1_000);
+        let right = BEGIN_MS.saturating_add(self.now_us() / 1_000);
         Duration::from_millis(right.saturating_add_signed(self.skew_ms.load(Ordering::Relaxed)))
     }
 
@@ -94,5 +129,24 @@ pub fn os(clock: &Arc<SimClock>, seed: u64, blocks: Arc<dyn crate::os::BlockDisk
         blocks,
         entropy: Arc::new(SimEntropy::new(seed)),
         network: Arc::new(NoNetwork),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_of_a_clock_is_not_reached_before_its_true_time() {
+        for drift_ppm in [-50_000, -7, 0, 13, 50_000] {
+            let true_us = Arc::new(AtomicU64::new(0));
+            let clock = SimClock::new(&true_us, drift_ppm);
+            for us in [0, 1, 999_999, 1_000_001, 86_400_000_003] {
+                let at = clock.true_time(Duration::from_micros(us));
+                true_us.store(at.as_micros() as u64, Ordering::Relaxed);
+                let shown = clock.monotonic().as_micros() as u64;
+                assert!((us..=us + 1).contains(&shown), "{drift_ppm} {us} {shown}");
+            }
+        }
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Plan {
     /// Decides everything that is left to chance.
     pub seed: u64,
+    /// Hosts: 1, or an odd number of replicas for each group.
+    pub hosts: usize,
     /// Commands and queries that clients begin before the faults end.
     pub calls: u64,
     /// Clients that call at the same time.
@@ -36,8 +38,10 @@ pub struct Faults {
     pub damage: bool,
     /// The wall clock jumps.
     pub clock: bool,
-    /// Requests and answers get lost or come twice.
+    /// Requests and answers get lost or come twice; between hosts also late, in another order, or not at all for a while.
     pub network: bool,
+    /// A host does nothing for a while and then goes on.
+    pub pauses: bool,
 }
 
 impl Faults {
@@ -49,6 +53,7 @@ impl Faults {
         damage: false,
         clock: false,
         network: false,
+        pauses: false,
     };
 
     /// All that a host must survive; damage is not among them, which it must only notice.
@@ -59,6 +64,7 @@ impl Faults {
         damage: false,
         clock: true,
         network: true,
+        pauses: true,
     };
 }
 
@@ -78,6 +84,37 @@ pub enum AnyMutant {
 pub enum HostMutant {
     /// The log lets go of entries before the checkpoint that has them is durable.
     CompactBeforeFold,
+    /// The log lets go of entries that no checkpoint has.
+    CompactBeyondFold,
+    /// An entry that takes the place of another one is left out, and only those after it are written.
+    TruncateLate,
+    /// A state that came from another replica is kept as if it were one entry older.
+    InstallOlder,
+    /// The log is begun anew after such a state, and the replica's own record does not say so.
+    InstallUnrecorded,
+}
+
+impl HostMutant {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::CompactBeforeFold,
+        Self::CompactBeyondFold,
+        Self::TruncateLate,
+        Self::InstallOlder,
+        Self::InstallUnrecorded,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CompactBeforeFold => "compact-before-fold",
+            Self::CompactBeyondFold => "compact-beyond-fold",
+            Self::TruncateLate => "truncate-late",
+            Self::InstallOlder => "install-older",
+            Self::InstallUnrecorded => "install-unrecorded",
+        }
+    }
 }
 
 impl AnyMutant {
@@ -90,7 +127,6 @@ impl AnyMutant {
             crate::log::Mutant::KeepTornTail,
             crate::log::Mutant::CutOnce,
         ];
-        let host = [HostMutant::CompactBeforeFold];
         Mutant::ALL
             .into_iter()
             .map(Self::Group)
@@ -100,7 +136,7 @@ impl AnyMutant {
                     .filter(|mutant| !rare.contains(mutant))
                     .map(Self::Log),
             )
-            .chain(host.map(Self::Host))
+            .chain(HostMutant::ALL.map(Self::Host))
             .collect()
     }
 
@@ -116,7 +152,20 @@ impl AnyMutant {
         match self {
             Self::Group(mutant) => mutant.name(),
             Self::Log(mutant) => mutant.name(),
-            Self::Host(HostMutant::CompactBeforeFold) => "compact-before-fold",
+            Self::Host(mutant) => mutant.name(),
+        }
+    }
+
+    /// Whether only several hosts can show it.
+    #[must_use]
+    pub fn needs_hosts(self) -> bool {
+        match self {
+            Self::Group(mutant) => mutant.needs_replicas(),
+            Self::Log(_)
+            | Self::Host(HostMutant::CompactBeforeFold | HostMutant::CompactBeyondFold) => false,
+            Self::Host(
+                HostMutant::TruncateLate | HostMutant::InstallOlder | HostMutant::InstallUnrecorded,
+            ) => true,
         }
     }
 }
@@ -136,8 +185,20 @@ pub struct Report {
     pub checkpoints: u64,
     /// Times that commands were refused for want of room on the disk.
     pub refusals: u64,
-    /// Actions that groups asked for.
+    /// Times that a save found no room.
+    pub stuck: u64,
+    /// Actions that replicas asked for.
     pub actions: u64,
+    /// Times that a replica became leader.
+    pub elections: u64,
+    /// Disks that were lost.
+    pub wipes: u64,
+    /// States that were put in place of a replica's own.
+    pub installs: u64,
+    /// Messages between replicas that arrived.
+    pub messages: u64,
+    /// Queries that were answered from a state that was not the newest one any more when they were, which is right, and is not compared with the model.
+    pub older_looks: u64,
     /// Whether the host found its disk damaged, and refused to go on.
     pub found_damage: bool,
     /// How long it took, in the time of the simulation.

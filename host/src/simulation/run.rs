@@ -1,358 +1,279 @@
-//! The simulated host at work: requests arrive, groups step, guests run, messages travel.
+//! Replicas at work: they are told what happened, and what they want done is done, in their order.
 
-use super::history::Cause;
-use super::node::Sight;
-use super::world::{Happening, Step, Stop, World, violated};
-use crate::call_error::CallError;
-use crate::dispatch::Dispatch;
-use crate::envelope::Envelope;
-use crate::groups::owner;
-use crate::groups::run::{self, Call};
-use crate::os::{Clock, Os};
-use crate::replica::event::{Action, CommandId, Event, Job, Outcome};
-use crate::replica::keyspace::Meta;
-use crate::replica::time::Now;
-use crate::replica::work::{Access, Work};
-use crate::services::FunctionType;
-use crate::state::{GroupId, View};
-use serde_json::Value;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use super::events::Local;
+use super::history::Origin;
+use super::invariants::entries::Place;
+use super::world::{Step, Stop, World, violated};
+use crate::replica::event::{Action, CommandId};
+use crate::replica::member::{self, Input, MemberError, Output, Save};
+use crate::replica::standing::Role;
+use crate::state::GroupId;
 use std::time::Duration;
-use wasmtime::component::Val;
+
+/// What a job made, if its group makes an entry of it.
+pub(super) struct Made {
+    pub command: Option<CommandId>,
+    pub origin: Origin,
+}
 
 /// Of so many actions one is never carried out, because the host ends, where hosts may.
 const ACTIONS_PER_CRASH: u64 = 3_000;
-/// Times in a row that a group may want to be woken at once.
+/// Times in a row that a replica may want to be woken at once.
 const HASTY_TICKS_MAX: u32 = 100;
-/// Polls after which a guest waits for something that a simulation does not have.
-const POLLS_MAX: u32 = 10_000;
 /// How long a job takes: 30 µs to so many more.
 const JOB_US: u64 = 300;
-
-/// A job's run is over; its group hears of it when the time that it took has passed.
-pub(super) struct Ran {
-    outcome: Outcome,
-    command: Option<CommandId>,
-    /// What it made; none if it failed.
-    made: Option<Made>,
-    /// Why it failed, for its caller.
-    error: Option<CallError>,
-    results: Vec<Val>,
-    time_ms: u64,
-}
-
-/// What a job made, until its entry is on its way.
-pub(super) struct Made {
-    pub command: Option<CommandId>,
-    pub cause: Cause,
-    pub key: Option<[u8; 16]>,
-    pub result: Value,
-}
-
-/// The clocks now.
-pub(super) fn now(clock: &dyn Clock) -> Now {
-    owner::now(clock)
-}
-
-/// Runs what waits for nothing.
-pub(super) fn block<T>(future: impl Future<Output = T>) -> Result<T, Stop> {
-    let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..POLLS_MAX {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return Ok(output);
-        }
-    }
-    violated("a guest waits for something that a simulation does not have")
-}
-
-pub(super) fn envelope(os: &Os, key: Option<&str>) -> Envelope {
-    let deadline = os.clock.monotonic() + Duration::from_secs(30);
-    let mut envelope = Envelope::enter(os.entropy.as_ref(), &"simulation".into(), deadline, 8);
-    envelope.idempotency_key = key.map(Into::into);
-    envelope
-}
+/// Of a thousand times, so often an engine is told of several things at once.
+const BATCHES: u32 = 300;
+/// Within so many microseconds.
+const BATCH_US: u64 = 200;
 
 impl World<'_> {
-    /// Feeds a group an event and carries out what it wants done.
-    pub(super) fn step(&mut self, group: GroupId, event: Event) -> Step {
-        self.step_with(group, event, None)
+    /// Tells a replica what happened and carries out what it wants done.
+    pub(super) fn step(&mut self, host: usize, group: GroupId, input: Input) -> Step {
+        self.step_with(host, group, input, None)
     }
 
-    fn step_with(&mut self, group: GroupId, event: Event, mut made: Option<Made>) -> Step {
-        for action in self.ask(group, event)? {
+    /// The same, with the origin of the entry that it may make of it.
+    pub(super) fn step_with(
+        &mut self,
+        host: usize,
+        group: GroupId,
+        input: Input,
+        made: Option<Made>,
+    ) -> Step {
+        let now = self.hosts[host].now();
+        let Some(replica) = self.hosts[host].replica_mut(group) else {
+            return Ok(());
+        };
+        let before = replica.member.group().last_index();
+        let term = replica.member.standing().term;
+        let mut outputs = Vec::new();
+        let taken = replica.member.take(now, input, &mut outputs);
+        let after = replica.member.group().last_index();
+        if let Some(Made { command, origin }) = made
+            && after == before + 1
+        {
+            if let Some(pending) = command.and_then(|id| replica.commands.get_mut(&id)) {
+                pending.seen = (after, term);
+            }
+            let line = format!(
+                "makes entry {after} of term {term}, group {}: {}",
+                group.0, origin.cause
+            );
+            self.origins.insert((group, after, term), origin);
+            self.tell_of(host, || line);
+        }
+        self.check(host, taken)?;
+        let is_late = self.random.chance(BATCHES);
+        let Some(replica) = self.hosts[host].replica_mut(group) else {
+            return Ok(());
+        };
+        if !(is_late || replica.is_turning) {
+            let turned = replica.member.turn(now, &mut outputs);
+            self.check(host, turned)?;
+        } else if !std::mem::replace(&mut replica.is_turning, true) {
+            self.soon_alive(host, BATCH_US, Local::Turn(group));
+        }
+        self.outputs(host, group, outputs)
+    }
+
+    /// A replica's engine is told of what happened, or of nothing but the time.
+    pub(super) fn turn(&mut self, host: usize, group: GroupId) -> Step {
+        let now = self.hosts[host].now();
+        let Some(replica) = self.hosts[host].replica_mut(group) else {
+            return Ok(());
+        };
+        replica.is_turning = false;
+        let mut outputs = Vec::new();
+        let turned = replica.member.turn(now, &mut outputs);
+        self.check(host, turned)?;
+        self.outputs(host, group, outputs)
+    }
+
+    fn check(&mut self, host: usize, result: Result<(), MemberError>) -> Step {
+        let Err(error) = result else { return Ok(()) };
+        if self.hosts[host].disk.is_down() {
+            return Err(Stop::Ended);
+        }
+        if self.hosts[host].is_damaged() {
+            self.report.found_damage = true;
+            return Err(Stop::Ended);
+        }
+        let what = crate::supervisor::chain(&error);
+        violated(format!(
+            "{}: a replica must not go on: {what}",
+            self.names[host]
+        ))
+    }
+
+    /// Carries out what a replica wants done.
+    pub(super) fn outputs(&mut self, host: usize, group: GroupId, outputs: Vec<Output>) -> Step {
+        for output in &outputs {
+            if let Output::Save(save) = output {
+                self.note(host, group, save)?;
+            }
+        }
+        self.settle(host, group)?;
+        for output in outputs {
             self.report.actions += 1;
             if self.plan.crash_at == Some(self.report.actions) {
                 return Err(Stop::Ended);
             }
-            let crashes =
-                self.plan.faults.crashes && !self.is_settling && self.plan.crash_at.is_none();
-            if crashes && self.random.below(ACTIONS_PER_CRASH) == 0 {
+            let may_end = self.swarm.end_us.is_some() && self.plan.crash_at.is_none();
+            if may_end && !self.is_settling && self.random.below(ACTIONS_PER_CRASH) == 0 {
                 return Err(Stop::Ended);
             }
-            match action {
-                Action::Run {
-                    job,
-                    view,
-                    meta,
-                    time_ms,
-                } => {
-                    let ran = self.run_job(group, job, view, meta, time_ms)?;
-                    let took = Duration::from_micros(30 + self.random.below(JOB_US));
-                    self.at(
-                        self.now + took,
-                        self.life,
-                        Happening::Ran(group, Box::new(ran)),
-                    );
-                }
-                Action::Append {
-                    index,
-                    generation,
-                    entry,
-                } => {
-                    let Some(made) = made.take() else {
-                        return violated("an entry was made of nothing");
-                    };
-                    self.append(group, index, generation, &entry, made)?;
-                }
-                Action::Answer { id, answer } => self.answer(group, id, answer)?,
-                Action::Deliver(outgoing) => {
-                    self.tell(|| format!("message {:?} leaves", outgoing.id));
-                    let is_lost =
-                        self.plan.faults.network && !self.is_settling && self.random.chance(20);
-                    if is_lost {
-                        self.soon_alive(3_000_000, Happening::Delivered(group, outgoing.id, None));
-                    } else {
-                        self.soon_alive(2_000, Happening::Message(group, outgoing));
-                    }
-                }
-                Action::Publish => self.publish(group),
-            }
+            self.output(host, group, output)?;
         }
-        self.schedule_tick(group)
+        self.schedule_tick(host, group)
     }
 
-    /// A job is done.
-    pub(super) fn ran(&mut self, group: GroupId, ran: Ran) -> Step {
-        let Ran {
-            outcome,
-            command,
-            made,
-            error,
-            results,
-            time_ms,
-        } = ran;
-        let Some(member) = self
-            .node
-            .as_mut()
-            .and_then(|node| node.members.get_mut(&group))
-        else {
+    fn output(&mut self, host: usize, group: GroupId, output: Output) -> Step {
+        match output {
+            Output::Group(action) => self.action(host, group, action),
+            Output::Save(save) => self.save(host, group, save),
+            Output::Pin { index, view } => {
+                if let Some(replica) = self.hosts[host].replica_mut(group) {
+                    replica.pin(index, *view);
+                }
+                Ok(())
+            }
+            Output::Send { to, message } => self.send_peer(host, group, &to, message),
+            Output::ReadReady(query, index) => self.read(host, group, query, index),
+            Output::ReadFailed(query) => {
+                self.not_read(host, group, query);
+                Ok(())
+            }
+            Output::Fetch { from, at } => self.fetch(host, group, &from, at),
+            Output::Standing(standing) => {
+                self.tell_of(host, || format!("group {}: {standing:?}", group.0));
+                if standing.role == Role::Leader {
+                    let leaders = &mut self.invariants.leaders;
+                    let is_new = leaders.leads(group, standing.term, &self.names[host]);
+                    self.report.elections += u64::from(is_new.map_err(Stop::Violated)?);
+                }
+                Ok(())
+            }
+            Output::Failed(reason) if self.swarm.engines.trapped > 0 => {
+                self.tell_of(host, || {
+                    format!("the engine of group {} failed: {reason}", group.0)
+                });
+                Ok(())
+            }
+            Output::Failed(reason) => violated(format!(
+                "the engine of group {} on {} failed: {reason}",
+                group.0, self.names[host]
+            )),
+        }
+    }
+
+    fn action(&mut self, host: usize, group: GroupId, action: Action) -> Step {
+        match action {
+            Action::Run {
+                job,
+                view,
+                meta,
+                time_ms,
+            } => {
+                let ran = self.run_job(host, group, job, view, meta, time_ms)?;
+                let took = Duration::from_micros(30 + self.random.below(JOB_US));
+                let at = self.now + took;
+                self.alive(host, at, Local::Ran(group, Box::new(ran)));
+                Ok(())
+            }
+            Action::Append { .. } | Action::Confirm(_) => {
+                violated("a replica leaves to its host what is its own")
+            }
+            Action::Abandon => {
+                if let Some(replica) = self.hosts[host].replica_mut(group) {
+                    replica.job += 1;
+                }
+                Ok(())
+            }
+            Action::Answer { id, answer } => self.answer(host, group, id, answer),
+            Action::Deliver(outgoing) => {
+                self.deliver(host, group, outgoing);
+                Ok(())
+            }
+            Action::Publish => {
+                self.hosts[host].publish(group);
+                Ok(())
+            }
+        }
+    }
+
+    /// A replica puts entries into its log.
+    fn note(&mut self, host: usize, group: GroupId, save: &Save) -> Step {
+        let (hosts, names) = (&mut self.hosts, &self.names);
+        let Some(replica) = hosts[host].replica_mut(group) else {
             return Ok(());
         };
-        match (command, error) {
-            (Some(id), Some(error)) => {
-                if let Some(pending) = member.commands.remove(&id) {
-                    self.give(pending.from, Err(error), None);
-                }
-            }
-            (None, Some(error)) => self.tell(|| format!("a handler failed: {error}")),
-            (Some(id), None) => {
-                if let Some(pending) = member.commands.get_mut(&id) {
-                    pending.results = results;
-                    let is_look =
-                        matches!(&outcome, Outcome::Done { effects, .. } if effects.is_empty());
-                    if is_look
-                        && pending.key.is_none()
-                        && let (Cause::Client(caller, request), Some(made)) =
-                            (&pending.cause, &made)
-                    {
-                        pending.looked = Some(Sight {
-                            caller: *caller,
-                            request: Arc::clone(request),
-                            time_ms,
-                            result: made.result.clone(),
-                        });
-                    }
-                }
-            }
-            (None, None) => {}
+        if save.restart.is_some() {
+            replica.terms.clear();
         }
-        self.settle_looks(group)?;
-        self.step_with(group, Event::Ran(outcome), made)
-    }
-
-    fn ask(&mut self, group: GroupId, event: Event) -> Result<Vec<Action>, Stop> {
-        let now = now(self.clock.as_ref());
-        let mut actions = Vec::new();
-        if let Some(member) = self
-            .node
-            .as_mut()
-            .and_then(|node| node.members.get_mut(&group))
-        {
-            match member.group.step(now, event, &mut actions) {
-                Ok(()) => {}
-                Err(_) if self.disk.is_down() => return Err(Stop::Ended),
-                Err(error) => {
-                    let injected = self.disk.injected();
-                    if injected.bit_flips + injected.lost_writes + injected.misdirected_writes > 0 {
-                        self.report.found_damage = true;
-                        return Err(Stop::Ended);
-                    }
-                    return violated(format!("the group must not go on: {error}"));
-                }
-            }
+        if let Some((first, _)) = save.entries.first() {
+            drop(replica.terms.split_off(first));
         }
-        Ok(actions)
-    }
-
-    fn schedule_tick(&mut self, group: GroupId) -> Step {
-        let now = now(self.clock.as_ref());
-        let Some(member) = self
-            .node
-            .as_mut()
-            .and_then(|node| node.members.get_mut(&group))
-        else {
-            return Ok(());
-        };
-        let next = member.group.next_tick(now);
-        // A few times in a row are no harm: its time follows a clock that jumped ahead in steps.
-        member.hasty_ticks = match next {
-            Some(at) if at <= now.monotonic => member.hasty_ticks + 1,
-            Some(_) | None => 0,
-        };
-        if member.hasty_ticks > HASTY_TICKS_MAX {
-            return violated(
-                "the group wants to be woken again and again, although there is nothing that it can do",
-            );
+        let mut numbers = vec![u64::from(group.0), save.token];
+        for record in &save.entries {
+            let entry = member::decode_record(record.clone())
+                .map_err(|error| Stop::Violated(error.to_string()))?;
+            let place = Place {
+                index: entry.index,
+                term: entry.term,
+                before: replica.terms.get(&(entry.index - 1)).copied(),
+            };
+            replica.terms.insert(entry.index, entry.term);
+            let entries = &mut self.invariants.entries;
+            entries
+                .has(group, &names[host], place, entry.kind, &entry.data)
+                .map_err(Stop::Violated)?;
+            numbers.extend([
+                entry.index,
+                entry.term,
+                u64::from(crc32c::crc32c(&entry.data)),
+            ]);
         }
-        if let Some(at) = next
-            && (member.hasty_ticks > 0
-                || member
-                    .next_tick
-                    .is_none_or(|known| at < known || known <= now.monotonic))
-        {
-            member.next_tick = Some(at);
-            self.at(at, self.life, Happening::Tick(group));
-        }
+        self.trace(&numbers);
         Ok(())
     }
 
-    pub(super) fn tick(&mut self, group: GroupId) -> Step {
-        self.step(group, Event::Tick)
-    }
-
-    pub(super) fn publish(&mut self, group: GroupId) {
-        let Some(member) = self.node.as_ref().and_then(|node| node.members.get(&group)) else {
-            return;
+    pub(super) fn schedule_tick(&mut self, host: usize, group: GroupId) -> Step {
+        let now = self.hosts[host].now();
+        let state = &mut self.hosts[host];
+        let clock = std::sync::Arc::clone(&state.clock);
+        let Some(replica) = state.replica_mut(group) else {
+            return Ok(());
         };
-        let published = self
-            .services
-            .find(&member.name)
-            .and_then(|slot| slot.service.published.as_ref());
-        if let Some(published) = published {
-            published.publish(member.group.snapshot());
+        let next = replica.member.next_tick(now);
+        // A few times in a row are no harm: its time follows a clock that jumped ahead in steps.
+        replica.hasty_ticks = if next <= now.monotonic {
+            replica.hasty_ticks + 1
+        } else {
+            0
+        };
+        if replica.hasty_ticks > HASTY_TICKS_MAX {
+            return violated(
+                "a replica wants to be woken again and again, although there is nothing that it can do",
+            );
         }
-    }
-
-    fn run_job(
-        &mut self,
-        group: GroupId,
-        job: Job,
-        view: View,
-        meta: Meta,
-        time_ms: u64,
-    ) -> Result<Ran, Stop> {
-        let services = Arc::clone(&self.services);
-        let mut ran = Ran {
-            outcome: Outcome::Failed,
-            command: None,
-            made: None,
-            error: None,
-            results: Vec::new(),
-            time_ms,
-        };
-        let Some(member) = self
-            .node
-            .as_mut()
-            .and_then(|node| node.members.get_mut(&group))
-        else {
-            return Ok(ran);
-        };
-        let Some((slot, version)) = services
-            .find(&member.name)
-            .and_then(|slot| Some((slot, slot.running()?)))
-        else {
-            return violated(format!("{} does not run", member.name));
-        };
-        let limits = &slot.service.config.limits;
-        let work = Work::new(view, meta, time_ms, limits.storage_bytes, Access::Write);
-        let mut key = None;
-        let mut types = None;
-        let (cause, call) = match job {
-            Job::Command { id, keeps_answer } => {
-                let Some(pending) = member.commands.get_mut(&id) else {
-                    return violated("a command runs that nobody waits for");
-                };
-                ran.command = Some(id);
-                key = pending.key;
-                types = Some(Arc::clone(&pending.types));
-                pending.seen = member.last;
-                pending.looked = None;
-                let call = Call {
-                    function: Arc::clone(&pending.types.name),
-                    arguments: pending.arguments.clone(),
-                    envelope: envelope(&self.os, pending.key_text.as_deref()),
-                    keeps: Some(Arc::clone(&pending.types)).filter(|_| keeps_answer),
-                };
-                (pending.cause.clone(), call)
-            }
-            Job::Timer { key, payload } => {
-                let call = Call::timer(key.clone(), &payload, envelope(&self.os, None));
-                (Cause::Timer(key), call)
-            }
-            Job::Reply { id, tag } if !version.handles(run::OUTBOX_HANDLER) => {
-                ran.outcome = run::unchanged(meta);
-                ran.made = Some(Made {
-                    command: None,
-                    cause: Cause::Reply { id, tag },
-                    key: None,
-                    result: Value::Null,
-                });
-                return Ok(ran);
-            }
-            Job::Reply { id, tag } => {
-                let Some(reply) = member.replies.get(&id) else {
-                    return violated(format!(
-                        "the answer of message {id:?} is handled, which is not there"
-                    ));
-                };
-                let call = Call::reply(tag.clone(), reply, envelope(&self.os, None));
-                (Cause::Reply { id, tag }, call)
-            }
-        };
-        let dispatch: Arc<dyn Dispatch> = Arc::clone(&self.dispatch) as Arc<dyn Dispatch>;
-        match block(run::run(&version, &call, work, dispatch))? {
-            Ok((results, outcome)) => {
-                let result = types.map_or(Value::Null, |types| result(&types, &results));
-                ran.made = Some(Made {
-                    command: ran.command,
-                    cause,
-                    key,
-                    result,
-                });
-                ran.results = results;
-                ran.outcome = outcome;
-            }
-            Err(error) => ran.error = Some(error),
+        let known = replica.wake;
+        if replica.hasty_ticks > 0
+            || known.is_none_or(|known| next < known || known <= now.monotonic)
+        {
+            replica.wake = Some(next);
+            let at = clock.true_time(next).max(self.now);
+            self.alive(host, at, Local::Tick(group));
         }
-        Ok(ran)
+        if self.hosts[host]
+            .replica(group)
+            .is_some_and(|replica| replica.member.is_waiting() && !replica.is_turning)
+        {
+            if let Some(replica) = self.hosts[host].replica_mut(group) {
+                replica.is_turning = true;
+            }
+            self.soon_alive(host, BATCH_US, Local::Turn(group));
+        }
+        Ok(())
     }
-}
-
-/// Null for no result, the result otherwise.
-pub(super) fn result(types: &FunctionType, values: &[wasmtime::component::Val]) -> Value {
-    let result = types.ty.results().zip(values).next();
-    result.map_or(Value::Null, |(ty, value)| crate::json::to_json(value, &ty))
 }

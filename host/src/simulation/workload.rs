@@ -97,6 +97,11 @@ pub trait Look {
 
 /// What clients do and expect. Every method may find that something must not be so, and says what.
 pub trait Workload {
+    /// The services that it needs, by their names in the configuration; all if there is none here.
+    fn services(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The next call of a client; none if it has nothing to do for now.
     fn next(&mut self, client: usize, random: &mut Random) -> Option<Request>;
 

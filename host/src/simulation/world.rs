@@ -1,28 +1,27 @@
-//! Runs one simulation: a host, its clients and its disk, in one thread, on virtual time.
+//! Runs one simulation: hosts, their clients, disks and the network between them, in one thread, on virtual time.
 //!
 //! Everything that happens is an event at a moment; the next one is taken, carried out, and may make others. Guests run in no time. Two runs
-//! of one plan do the same, which their traces show.
+//! of one plan do the same, which their traces show. First come clients and faults; then the faults end, and everything has to come to rest.
 
-use super::disk::SimDisk;
-use super::guests::{Guests, NoCalls};
-use super::history::{Caller, History};
-use super::node::Node;
-use super::outside::{self, SimClock};
+use super::events::{Events, Happening, Local, Scheduled};
+use super::guests::Guests;
+use super::history::{Caller, History, Origin};
+use super::host::{self, HOSTS_MAX, SimHost};
+use super::invariants::Invariants;
+use super::network::Network;
 use super::plan::{Plan, Report, Violation};
 use super::random::Random;
-use super::run::Ran;
-use super::workload::{Heard, Request, Workload};
-use crate::call_error::CallError;
-use crate::os::Os;
-use crate::replica::event::Outgoing;
-use crate::replica::keyspace::MessageId;
-use crate::services::Services;
+use super::swarm::Swarm;
+use super::told::Look;
+use super::workload::{Request, Workload};
+use crate::config::HostName;
 use crate::state::GroupId;
 use serde_json::Value;
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What is over without an end is a bug: retries of messages double up to a minute, so a few of them must fit.
@@ -31,55 +30,8 @@ const SETTLING_MAX: Duration = Duration::from_secs(900);
 const STORY_MAX: usize = 400;
 /// What has to happen by itself after the last fault gets so much time to happen, at least.
 const SETTLING_MIN: Duration = Duration::from_secs(5);
-/// Room that a full disk leaves, in bytes.
-const FULL_BYTES: u64 = 2 << 10;
-
-/// Something that happens at a moment.
-pub(super) enum Happening {
-    /// A client begins its next call.
-    Client(usize),
-    /// A client's request arrives.
-    Arrive {
-        /// The client and its call.
-        caller: Caller,
-        /// How often it was sent before.
-        attempt: u64,
-        /// What it calls.
-        request: Arc<Request>,
-    },
-    /// A client's answer arrives.
-    Heard(usize, u64, Heard),
-    /// A client has waited long enough.
-    Impatient(usize, u64),
-    /// A job of a group is done.
-    Ran(GroupId, Box<Ran>),
-    /// The log's thread syncs.
-    Sync,
-    /// The sync is done.
-    Synced(Vec<(GroupId, u64)>),
-    /// The log has no room.
-    Refused(GroupId, u64, u64),
-    /// A group's time has come.
-    Tick(GroupId),
-    /// A message arrives.
-    Message(GroupId, Outgoing),
-    /// The answer of a message arrives.
-    Delivered(GroupId, MessageId, Option<Result<String, CallError>>),
-    /// A checkpoint begins.
-    Checkpoint,
-    /// It is durable, or could not be made.
-    Folded(Vec<(GroupId, u64)>, bool),
-    /// The host starts.
-    Start,
-    /// The host ends.
-    End,
-    /// The wall clock jumps.
-    Skew,
-    /// The disk gets full, or has room again.
-    Fill(bool),
-    /// Everything should long be over.
-    Overdue,
-}
+/// How long clients that have begun their last call wait for its end before the faults end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub(super) struct Client {
@@ -89,6 +41,8 @@ pub(super) struct Client {
     pub call: u64,
     /// Counts what it sends.
     pub attempt: u64,
+    /// The host that it asks.
+    pub host: usize,
 }
 
 /// Why the loop does not go on as before.
@@ -104,30 +58,34 @@ pub(super) type Step = Result<(), Stop>;
 /// One simulation.
 pub struct World<'a> {
     pub(super) plan: &'a Plan,
+    pub(super) swarm: Swarm,
+    pub(super) guests: &'a Guests,
     pub(super) workload: &'a mut dyn Workload,
     pub(super) random: Random,
-    pub(super) clock: Arc<SimClock>,
     pub(super) now: Duration,
-    pub(super) os: Os,
-    pub(super) disk: SimDisk,
-    pub(super) services: Arc<Services>,
-    pub(super) dispatch: Arc<NoCalls>,
-    pub(super) node: Option<Node>,
-    /// Counts the lives of the host: what one of them began is void in the next.
-    pub(super) life: u64,
+    true_us: Arc<AtomicU64>,
+    pub(super) hosts: Vec<SimHost>,
+    pub(super) names: Vec<HostName>,
+    pub(super) network: Network,
     pub(super) clients: Vec<Client>,
     pub(super) histories: BTreeMap<GroupId, (String, History)>,
+    pub(super) invariants: Invariants,
     pub(super) report: Report,
     pub(super) is_settling: bool,
     settled_at: Duration,
-    /// Where groups were before the last batch of the log, as long as nothing proves that it was there.
-    pub(super) unproven: BTreeMap<GroupId, u64>,
+    /// When the last call was begun.
+    begun_at: Duration,
+    /// Where entries come from, by group, index and term.
+    pub(super) origins: BTreeMap<(GroupId, u64, u64), Origin>,
+    /// What commands that changed nothing have seen, as long as that is not committed.
+    pub(super) looks: Vec<Look>,
     /// Results of calls that took effect or looked, and were not heard of yet.
-    pub(super) results: BTreeMap<Caller, Value>,
-    /// Calls without a key that were told that they had no effect.
-    pub(super) denied: BTreeSet<Caller>,
-    events: BTreeMap<(Duration, u64), (u64, Happening)>,
-    next_event: u64,
+    pub(super) results: BTreeMap<Caller, Vec<Value>>,
+    /// Attempts of clients that were told that they had no effect.
+    pub(super) denied: BTreeSet<(usize, u64)>,
+    /// Attempts of clients that had one.
+    pub(super) effects: BTreeSet<(usize, u64)>,
+    pub(super) events: Events,
     pub(super) begun: u64,
     story: VecDeque<String>,
 }
@@ -137,48 +95,66 @@ impl<'a> World<'a> {
     ///
     /// # Errors
     /// What must never happen has happened.
+    ///
+    /// # Panics
+    /// The plan has no host, or more than can be simulated.
     pub fn run(
-        guests: &Guests,
+        guests: &'a Guests,
         plan: &'a Plan,
         workload: &'a mut dyn Workload,
     ) -> Result<Report, Box<Violation>> {
+        assert!(
+            (1..=HOSTS_MAX).contains(&plan.hosts),
+            "1 to {HOSTS_MAX} hosts"
+        );
         let mut random = Random::new(plan.seed);
-        let clock = Arc::new(SimClock::default());
-        let disk = SimDisk::new(random.next());
-        let os = outside::os(&clock, random.next(), Arc::new(disk.clone()));
-        let services = guests.services(&os);
+        let swarm = Swarm::of(plan, &mut random);
+        let true_us = Arc::new(AtomicU64::new(0));
+        let services = workload.services();
+        let hosts = (0..plan.hosts)
+            .map(|number| SimHost::new(number, guests, services, &true_us, &swarm, &mut random))
+            .collect();
+        let network = Network::new(plan.hosts, swarm.links, random.next());
         let mut world = World {
             plan,
+            swarm,
+            guests,
             workload,
             random,
-            clock,
             now: Duration::ZERO,
-            dispatch: Arc::new(NoCalls(Arc::clone(&services))),
-            services,
-            os,
-            disk,
-            node: None,
-            life: 0,
+            true_us,
+            hosts,
+            names: (0..plan.hosts).map(host::name).collect(),
+            network,
             clients: (0..plan.clients).map(|_| Client::default()).collect(),
             histories: BTreeMap::new(),
+            invariants: Invariants::default(),
             report: Report::default(),
             is_settling: false,
             settled_at: Duration::ZERO,
-            unproven: BTreeMap::new(),
+            begun_at: Duration::ZERO,
+            origins: BTreeMap::new(),
+            looks: Vec::new(),
             results: BTreeMap::new(),
             denied: BTreeSet::new(),
-            events: BTreeMap::new(),
-            next_event: 0,
+            effects: BTreeSet::new(),
+            events: Events::default(),
             begun: 0,
             story: VecDeque::new(),
         };
-        world.prepare();
         // A host that panics is as wrong as one that lies, and is to be told of in the same way.
-        let ran = catch_unwind(AssertUnwindSafe(|| world.work()));
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            world.prepare();
+            world.work()
+        }));
         let ran = ran
-            .unwrap_or_else(|panic| violated(format!("the host panics: {}", text(panic.as_ref()))));
+            .unwrap_or_else(|panic| violated(format!("a host panics: {}", text(panic.as_ref()))));
         world.report.virtual_time = world.now;
-        world.trace(&[world.disk.trace(), world.disk.operations()]);
+        for host in 0..world.hosts.len() {
+            let disk = &world.hosts[host].disk;
+            let numbers = [disk.trace(), disk.operations()];
+            world.trace(&numbers);
+        }
         match ran {
             Ok(()) | Err(Stop::Ended) => Ok(world.report),
             Err(Stop::Violated(what)) => Err(Box::new(Violation {
@@ -191,58 +167,38 @@ impl<'a> World<'a> {
     }
 
     fn prepare(&mut self) {
-        let faults = self.plan.faults;
-        self.set_faults(true);
-        self.after(Duration::ZERO, Happening::Start);
+        self.tell(|| "the simulation begins".into());
+        let swarm = self.swarm;
+        self.tell(|| format!("{swarm:?}"));
+        self.set_disk_faults(true);
+        for host in 0..self.hosts.len() {
+            self.soon_on(host, 2_000, Local::Start);
+            self.soon_on(host, 300_000, Local::Checkpoint);
+        }
         for client in 0..self.plan.clients {
             self.soon(50_000, Happening::Client(client));
         }
-        if faults.crashes && self.plan.crash_at.is_none() {
-            self.soon(400_000, Happening::End);
-        }
-        if faults.clock {
-            self.soon(2_000_000, Happening::Skew);
-        }
-        if faults.full {
-            self.soon(3_000_000, Happening::Fill(true));
-        }
-        self.soon(300_000, Happening::Checkpoint);
-    }
-
-    fn set_faults(&self, is_on: bool) {
-        let (faults, mut disk) = (self.plan.faults, super::disk::Faults::default());
-        if is_on && faults.failed_syncs {
-            disk.failed_sync = 2;
-        }
-        if is_on && faults.damage {
-            disk.bit_flip = 1;
-            disk.lost_write = 1;
-            disk.misdirected_write = 1;
-        }
-        self.disk.set_faults(disk);
+        self.begin_faults();
     }
 
     fn work(&mut self) -> Step {
-        while let Some(((at, _), (life, happening))) = self.events.pop_first() {
+        while let Some((at, scheduled)) = self.events.pop() {
             if self.report.found_damage {
                 return Ok(());
             }
             self.now = self.now.max(at);
-            self.clock.set(self.now);
-            if !self.is_settling && self.begun >= self.plan.calls && self.clients_are_idle() {
-                self.settle();
-            }
-            if life != 0 && life != self.life {
-                continue;
+            let now_us = u64::try_from(self.now.as_micros()).unwrap_or(u64::MAX);
+            self.true_us.store(now_us, Ordering::Relaxed);
+            if !self.is_settling && self.begun >= self.plan.calls {
+                let is_late = self.now >= self.begun_at + PATIENCE;
+                if is_late || self.clients_are_idle() {
+                    self.settle_down();
+                }
             }
             if self.is_settling && self.is_quiet() {
                 return self.finish();
             }
-            match self.carry_out(happening) {
-                Ok(()) => {}
-                Err(Stop::Ended) => self.ended(),
-                Err(violated) => return Err(violated),
-            }
+            self.happen(scheduled)?;
             if self.now > Duration::from_secs(60 * 60 * 24) {
                 return violated("the simulation does not come to an end");
             }
@@ -250,105 +206,165 @@ impl<'a> World<'a> {
         violated("nothing happens any more, although not everything is done")
     }
 
+    fn happen(&mut self, scheduled: Scheduled) -> Step {
+        match scheduled {
+            Scheduled::Anywhere(happening) => {
+                self.trace(&[self.now.as_micros() as u64]);
+                self.carry_out(happening)
+            }
+            Scheduled::On { host, life, local } => {
+                let state = &self.hosts[host];
+                if life != 0 && life != state.life {
+                    return Ok(());
+                }
+                if state.paused_until > self.now {
+                    let until = state.paused_until;
+                    self.events.add(until, Scheduled::On { host, life, local });
+                    return Ok(());
+                }
+                self.trace(&[
+                    self.now.as_micros() as u64,
+                    host as u64,
+                    self.hosts[host].life,
+                ]);
+                match self.carry_out_on(host, local) {
+                    Ok(()) => Ok(()),
+                    Err(Stop::Ended) => {
+                        self.ended(host);
+                        Ok(())
+                    }
+                    Err(violated) => Err(violated),
+                }
+            }
+        }
+    }
+
     fn clients_are_idle(&self) -> bool {
         self.clients.iter().all(|client| client.request.is_none())
     }
 
+    /// A client begins a call.
+    pub(super) fn count_begun(&mut self) {
+        self.begun += 1;
+        self.begun_at = self.now;
+    }
+
     /// Ends all faults.
-    fn settle(&mut self) {
+    fn settle_down(&mut self) {
         self.is_settling = true;
         self.settled_at = self.now;
-        self.set_faults(false);
-        self.disk.set_capacity(u64::MAX);
-        self.clock.skew(0);
         self.tell(|| "faults end".into());
-        if self.disk.is_down() {
-            self.ended();
-        } else {
-            // No further end is to come.
-            self.disk.crash_after(u64::MAX);
-        }
-        if self.node.is_none() {
-            self.after(Duration::ZERO, Happening::Start);
-        }
-        let end = self.now + SETTLING_MAX;
-        self.at(end, 0, Happening::Overdue);
+        self.end_faults();
+        self.after(SETTLING_MAX, Happening::Overdue);
     }
 
     /// Whether nothing is left to be done.
     fn is_quiet(&self) -> bool {
-        let Some(node) = &self.node else { return false };
-        let wall_ms = super::run::now(self.clock.as_ref()).wall_ms;
-        self.now >= self.settled_at + SETTLING_MIN
-            && node.members.iter().all(|(id, member)| {
-                member.group.backlog() == 0
-                    && self.histories.get(id).is_none_or(|(_, history)| {
-                        let is_due = history
-                            .timers
-                            .first()
-                            .is_some_and(|(due_ms, _)| *due_ms <= wall_ms);
-                        history.messages.is_empty() && !is_due
+        let is_early = self.now < self.settled_at + SETTLING_MIN;
+        if is_early || !self.clients_are_idle() || !self.is_complete() {
+            return false;
+        }
+        let walls = self.hosts.iter().map(|host| host.now().wall_ms);
+        let wall_ms = walls.max().unwrap_or(0);
+        let is_done = |history: &History| {
+            let timer = history.timers.first();
+            history.messages.is_empty() && timer.is_none_or(|(due_ms, _)| *due_ms > wall_ms)
+        };
+        self.histories.iter().all(|(group, (_, history))| {
+            let mut replicas = self.hosts.iter().map(|host| host.replica(*group));
+            is_done(history)
+                && replicas.all(|replica| {
+                    replica.is_some_and(|replica| {
+                        replica.applied == history.through && replica.member.group().backlog() == 0
                     })
-            })
+                })
+        }) && !self.histories.is_empty()
     }
 
     fn finish(&mut self) -> Step {
-        self.check_states()?;
-        let mut look = super::look::Looker {
-            services: Arc::clone(&self.services),
-            dispatch: Arc::clone(&self.dispatch),
-            os: self.os.clone(),
-        };
-        self.workload.settled(&mut look).map_err(Stop::Violated)?;
-        // Once more from what is on the disk.
-        self.node = None;
-        self.life += 1;
-        self.disk.crash();
-        self.start()?;
+        self.check_states(true)?;
+        for host in 0..self.hosts.len() {
+            let mut look = super::look::Looker::on(&self.hosts[host]);
+            self.workload.settled(&mut look).map_err(Stop::Violated)?;
+        }
+        // Once more from what is on the disks.
+        for host in 0..self.hosts.len() {
+            self.hosts[host].node = None;
+            self.hosts[host].life += 1;
+            self.hosts[host].disk.crash();
+        }
+        for host in 0..self.hosts.len() {
+            self.start(host)?;
+        }
         if self.report.found_damage {
             return Ok(());
         }
-        self.check_states()
+        self.check_states(false)
     }
 
-    /// Compares what groups have with what they were seen to do.
-    fn check_states(&self) -> Step {
-        let Some(node) = &self.node else {
-            return violated("the host does not run");
-        };
+    /// Compares what replicas have with what was committed; whether they have all of it.
+    fn check_states(&self, is_all: bool) -> Step {
         for (id, (name, history)) in &self.histories {
-            let Some(member) = node.members.get(id) else {
-                return violated(format!("{name} has no group any more"));
-            };
-            let (view, _, index) = member.group.committed();
-            history
-                .check_recovered(view, index)
-                .map_err(|what| Stop::Violated(format!("{name}: {what}")))?;
+            for host in &self.hosts {
+                let Some(replica) = host.replica(*id) else {
+                    return violated(format!("{name} has no replica on {} any more", host.name));
+                };
+                let (view, _, index) = replica.member.group().committed();
+                history
+                    .check_state(view, index)
+                    .map_err(|what| Stop::Violated(format!("{name} on {}: {what}", host.name)))?;
+                let is_behind = is_all || self.hosts.len() == 1;
+                if is_behind && index != history.through {
+                    return violated(format!(
+                        "{name} on {} is at entry {index}, and {} are committed",
+                        host.name, history.through
+                    ));
+                }
+            }
         }
         Ok(())
     }
 
-    /// What happens after a time, in this life of the host or in any.
-    pub(super) fn at(&mut self, at: Duration, life: u64, happening: Happening) {
-        self.next_event += 1;
-        self.events.insert((at, self.next_event), (life, happening));
-    }
-
-    /// What happens after a time, whatever becomes of the host.
+    /// What happens after a time, whatever becomes of hosts.
     pub(super) fn after(&mut self, time: Duration, happening: Happening) {
-        self.at(self.now + time, 0, happening);
+        self.events
+            .add(self.now + time, Scheduled::Anywhere(happening));
     }
 
-    /// What happens within so many microseconds, whatever becomes of the host.
+    /// What happens within so many microseconds, whatever becomes of hosts.
     pub(super) fn soon(&mut self, within_us: u64, happening: Happening) {
         let time = Duration::from_micros(1 + self.random.below(within_us));
         self.after(time, happening);
     }
 
-    /// The same, but only if the host lives.
-    pub(super) fn soon_alive(&mut self, within_us: u64, happening: Happening) {
+    /// What happens on a host at a moment, in whichever life.
+    pub(super) fn on(&mut self, host: usize, at: Duration, local: Local) {
+        self.events.add(
+            at,
+            Scheduled::On {
+                host,
+                life: 0,
+                local,
+            },
+        );
+    }
+
+    /// What happens on a host within so many microseconds, in whichever life.
+    pub(super) fn soon_on(&mut self, host: usize, within_us: u64, local: Local) {
         let time = Duration::from_micros(1 + self.random.below(within_us));
-        self.at(self.now + time, self.life, happening);
+        self.on(host, self.now + time, local);
+    }
+
+    /// What happens on a host at a moment, if it lives until then.
+    pub(super) fn alive(&mut self, host: usize, at: Duration, local: Local) {
+        let life = self.hosts[host].life;
+        self.events.add(at, Scheduled::On { host, life, local });
+    }
+
+    /// What happens on a host within so many microseconds, if it lives until then.
+    pub(super) fn soon_alive(&mut self, host: usize, within_us: u64, local: Local) {
+        let time = Duration::from_micros(1 + self.random.below(within_us));
+        self.alive(host, self.now + time, local);
     }
 
     /// Adds numbers to the trace.
@@ -375,65 +391,22 @@ impl<'a> World<'a> {
         }
     }
 
-    fn carry_out(&mut self, happening: Happening) -> Step {
-        self.trace(&[self.now.as_micros() as u64, self.life]);
-        match happening {
-            Happening::Client(client) => self.begin(client),
-            Happening::Arrive {
-                caller,
-                attempt,
-                request,
-            } => self.arrive(caller, attempt, &request),
-            Happening::Heard(client, attempt, heard) => self.hear(client, attempt, &heard),
-            Happening::Impatient(client, attempt) => self.impatient(client, attempt),
-            Happening::Ran(group, ran) => self.ran(group, *ran),
-            Happening::Sync => self.sync(),
-            Happening::Synced(durable) => self.synced(&durable),
-            Happening::Refused(group, index, generation) => self.refused(group, index, generation),
-            Happening::Tick(group) => self.tick(group),
-            Happening::Message(group, outgoing) => self.message(group, outgoing),
-            Happening::Delivered(group, id, reply) => self.delivered(group, id, reply),
-            Happening::Checkpoint => self.checkpoint(),
-            Happening::Folded(through, is_done) => self.folded(&through, is_done),
-            Happening::Start => self.start(),
-            Happening::End => self.end(),
-            Happening::Overdue => {
-                violated("timers or messages are still not done, long after the last fault")
-            }
-            Happening::Skew => {
-                if self.is_settling {
-                    return Ok(());
-                }
-                let skew = i64::try_from(self.random.below(20_000)).unwrap_or(0) - 10_000;
-                self.clock.skew(skew);
-                self.tell(|| format!("the wall clock is {skew} ms ahead"));
-                self.soon(4_000_000, Happening::Skew);
-                Ok(())
-            }
-            Happening::Fill(is_full) => {
-                if self.is_settling {
-                    return Ok(());
-                }
-                let room = if is_full {
-                    self.disk.used_bytes() + self.random.below(FULL_BYTES)
-                } else {
-                    u64::MAX
-                };
-                self.disk.set_capacity(room);
-                self.tell(|| {
-                    if is_full {
-                        "the disk is full".into()
-                    } else {
-                        "the disk has room".into()
-                    }
-                });
-                self.soon(
-                    if is_full { 1_500_000 } else { 6_000_000 },
-                    Happening::Fill(!is_full),
-                );
-                Ok(())
-            }
+    /// Adds a line about a host to the story.
+    pub(super) fn tell_of(&mut self, host: usize, line: impl FnOnce() -> String) {
+        if self.plan.keeps_story {
+            let name = self.names[host].clone();
+            self.tell(|| format!("{name}: {}", line()));
         }
+    }
+
+    /// Any host.
+    pub(super) fn any_host(&mut self) -> usize {
+        usize::try_from(self.random.below(self.hosts.len() as u64)).unwrap_or(0)
+    }
+
+    /// The host of a name.
+    pub(super) fn find_host(&self, name: &HostName) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
     }
 }
 

@@ -5,7 +5,7 @@
 //! longer than what it was given, and a crash leaves nothing that would not be found.
 
 use super::error::{Fault, StoreError};
-use super::store::{Inner, Store, advance, table, table_name};
+use super::store::{Group, Inner, Store, advance, table, table_name};
 use super::{Base, GroupId};
 use bytes::Bytes;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -85,6 +85,19 @@ impl Store {
         }
     }
 
+    /// Gives up everything that a group has, durably and at once: it is as one that was just registered. Snapshots of it stay as they are.
+    ///
+    /// # Errors
+    /// As [`Staging::install`]; the same call may follow.
+    ///
+    /// # Panics
+    /// As [`base`](Self::base).
+    pub fn forget(&self, group: GroupId) -> Result<(), StoreError> {
+        let mut nothing = self.stage(group);
+        let forgotten = nothing.take_place(&self.0, forget);
+        forgotten.map_err(|fault| fault.writing(&self.0.path))
+    }
+
     /// Frees a bounded part of what was staged in vain, or replaced; room that snapshots still see follows when they are dropped. Whether there is more. Blocks as
     /// [`fold`](Self::fold) does; call it after folds until there is no more.
     ///
@@ -156,13 +169,21 @@ impl Staging {
     }
 
     fn put_in_place(&mut self, store: &Inner, applied: u64) -> Result<(), Fault> {
+        self.take_place(store, |groups, group| advance(groups, group, applied))
+    }
+
+    fn take_place(
+        &mut self,
+        store: &Inner,
+        change: impl FnOnce(&mut [Group], GroupId) -> Group,
+    ) -> Result<(), Fault> {
         let mut writer = store.writer();
         store.settle(&mut writer)?;
         if self.progress == Progress::Committed {
             return Ok(());
         }
         let mut groups = store.groups().clone();
-        let group = advance(&mut groups, self.group, applied);
+        let group = change(&mut groups, self.group);
         let replaced = store.unused().name(REPLACED);
         let name = table_name(self.group);
         let commits = writer.count;
@@ -238,6 +259,14 @@ impl Inner {
         }
         Ok(!unused.tables.is_empty())
     }
+}
+
+/// A group as it will be when it has nothing any more.
+fn forget(groups: &mut [Group], id: GroupId) -> Group {
+    let group = groups.iter_mut().find(|group| group.id == id);
+    let group = group.expect("groups are registered before they are forgotten");
+    group.applied = 0;
+    group.clone()
 }
 
 /// How many pairs from the first on go into one transaction: one at least.

@@ -80,6 +80,12 @@ impl View {
         self.recent = recent.union(frozen);
     }
 
+    /// The index of the last entry that is in the store, as far as this view knows.
+    #[must_use]
+    pub fn checkpoint(&self) -> u64 {
+        self.base.applied()
+    }
+
     /// What was applied and is not frozen.
     #[must_use]
     pub fn recent(&self) -> &Layer {

@@ -6,10 +6,11 @@
 //! | `bookshop-timeout-us` | how long the answer is of use, from now; no clock of another host is ever compared with ours |
 //! | `bookshop-caller` | the service that calls, or where the call entered |
 //! | `bookshop-hops-left` | calls that may still be made below this one |
+//! | `bookshop-consistency` | optional: `stale` if a query may be answered from a state that is a little older than the call |
 //! | `idempotency-key` | optional: calls with equal keys have one effect |
 
 use crate::envelope::trace::{self, TraceParent};
-use crate::envelope::{Envelope, IDEMPOTENCY_KEY_BYTES_MAX};
+use crate::envelope::{CONSISTENCY_HEADER, Envelope, IDEMPOTENCY_KEY_BYTES_MAX, STALE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static(trace::HEADER);
 const TIMEOUT: HeaderName = HeaderName::from_static("bookshop-timeout-us");
 const CALLER: HeaderName = HeaderName::from_static("bookshop-caller");
 const HOPS_LEFT: HeaderName = HeaderName::from_static("bookshop-hops-left");
+const CONSISTENCY: HeaderName = HeaderName::from_static(CONSISTENCY_HEADER);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The callee's host gets this much less time than the caller has left, at most, so that its answer that it is late still
@@ -51,6 +53,9 @@ pub fn write(envelope: &Envelope, now: Duration, headers: &mut HeaderMap) {
     headers.insert(HOPS_LEFT, u64::from(envelope.hops_left).into());
     if let Ok(caller) = HeaderValue::from_str(&envelope.caller) {
         headers.insert(CALLER, caller);
+    }
+    if envelope.is_stale_ok {
+        headers.insert(CONSISTENCY, HeaderValue::from_static(STALE));
     }
     // A key that is no header value came from a header all the same, so there is none that cannot be sent.
     if let Some(key) = &envelope.idempotency_key
@@ -124,12 +129,20 @@ pub fn read(headers: &HeaderMap, now: Duration) -> Result<Envelope, HeadError> {
         idempotency_key: key.map(Into::into),
         caller: caller.into(),
         hops_left,
+        is_stale_ok: headers.get(CONSISTENCY).is_some_and(|value| value == STALE),
     })
 }
 
 /// Takes away what only hosts may say.
 pub fn strip(headers: &mut HeaderMap) {
-    for name in [TRACEPARENT, TIMEOUT, CALLER, HOPS_LEFT, IDEMPOTENCY_KEY] {
+    for name in [
+        TRACEPARENT,
+        TIMEOUT,
+        CALLER,
+        HOPS_LEFT,
+        CONSISTENCY,
+        IDEMPOTENCY_KEY,
+    ] {
         headers.remove(name);
     }
 }
@@ -146,6 +159,7 @@ mod tests {
             idempotency_key: Some("order-1".into()),
             caller: "orchestrator".into(),
             hops_left: 3,
+            is_stale_ok: true,
         }
     }
 
@@ -159,6 +173,7 @@ mod tests {
         assert_eq!((read.trace_id, read.span_id, read.hops_left), (7, 9, 3));
         assert_eq!(read.idempotency_key.as_deref(), Some("order-1"));
         assert_eq!(&*read.caller, "orchestrator");
+        assert!(read.is_stale_ok);
     }
 
     #[test]

@@ -4,9 +4,10 @@
 //! is closed before anything is read from it. Hands calls to [`Dispatch`], for this host only.
 
 use crate::call_error::CallError;
-use crate::certificates::{self, Credentials, Role};
+use crate::certificates::Credentials;
 use crate::chaos::{Chaos, Fate};
 use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach};
+use crate::envelope::Envelope;
 use crate::os::Os;
 use crate::os::clock::{Elapsed, sleep, timeout, timeout_at};
 use crate::os::executor::Tasks;
@@ -15,9 +16,11 @@ use crate::payload::{Body, Payload};
 use crate::services::{CALL_PATH, FunctionType, Services, Slot};
 use crate::transport::message::{self, SERVICE, TYPE, WAIT_PATH, Waited, Waiting};
 use crate::transport::peers::Peers;
+use crate::transport::peers::leads::Led;
 use crate::transport::probe::{self, Introducer, Introduction};
+use crate::transport::replicas::{HELLO_PATH, SNAPSHOT_PATH, Sources};
 use crate::transport::unread::Unread;
-use crate::transport::{Refusals, head};
+use crate::transport::{Refusals, handshake, head};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
@@ -31,12 +34,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
-/// A peer has this long to show who it is.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Then it has this long for its first message.
+mod replicas;
+
+/// A peer that has shown who it is has this long for its first message.
 const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Calls of one peer's thread at once; twice what it sends, since it may see an end before we do.
 const STREAMS_MAX: u32 = 4096;
@@ -71,6 +72,8 @@ pub struct Incoming {
     pub chaos: Chaos,
     /// What this host says of itself.
     pub introducer: Arc<Introducer>,
+    /// What this host has for others with replicas of its services; none if it has no replicas.
+    pub replicas: Option<Sources>,
     /// Where refusals are reported, and how often.
     pub refusals: Arc<Refusals>,
     /// The outside.
@@ -84,7 +87,8 @@ impl Incoming {
             return;
         };
         let mut changes = self.credentials.changes();
-        let (tls, peer) = match self.shake_hands(stream).await {
+        let shaken = handshake::shake_hands(stream, &self.peers, &self.credentials, &self.os);
+        let (tls, peer) = match shaken.await {
             Ok(shaken) => shaken,
             Err(reason) => return self.refusals.report(&self.os, address, "peer", &reason),
         };
@@ -135,43 +139,6 @@ impl Incoming {
         let _ = connection.await;
     }
 
-    /// Returns the connection and the peer's place in the configuration.
-    async fn shake_hands(
-        &self,
-        stream: TcpStream,
-    ) -> Result<(TlsStream<TcpStream>, usize), String> {
-        let acceptor = TlsAcceptor::from(self.credentials.server());
-        let tls = timeout(
-            self.os.clock.as_ref(),
-            HANDSHAKE_TIMEOUT,
-            acceptor.accept(stream),
-        )
-        .await
-        .map_err(|_| {
-            format!(
-                "it did not finish its handshake within {} s",
-                HANDSHAKE_TIMEOUT.as_secs()
-            )
-        })?
-        .map_err(|error| certificates::explain(&error))?;
-        let (_, session) = tls.get_ref();
-        let identity = certificates::identity(session.peer_certificates().unwrap_or_default())
-            .map_err(|error| error.to_string())?;
-        if identity.role != Role::Host {
-            return Err(format!(
-                "its certificate is that of client {}, not of a host",
-                identity.name
-            ));
-        }
-        let index = self.peers.find(&identity.name).ok_or_else(|| {
-            format!(
-                "its certificate names host {}, which is no other host of the cluster file",
-                identity.name
-            )
-        })?;
-        Ok((tls, index))
-    }
-
     async fn answer(
         &self,
         peer: usize,
@@ -184,6 +151,12 @@ impl Incoming {
             self.call(request, unread).await
         } else if request.method() == Method::POST && request.uri().path().starts_with(WAIT_PATH) {
             self.waited(request).await
+        } else if request.method() == Method::POST
+            && request.uri().path().starts_with(SNAPSHOT_PATH)
+        {
+            self.chunk(request, unread).await
+        } else if request.method() == Method::POST && request.uri().path() == HELLO_PATH {
+            self.hello(peer, request, unread).await
         } else if request.method() == Method::POST && request.uri().path() == probe::PATH {
             self.probed(peer, request).await
         } else {
@@ -212,6 +185,27 @@ impl Incoming {
             .map_err(|error| malformed(error.to_string()))?;
         let path = &request.uri().path()[CALL_PATH.len()..];
         let (slot, function) = self.find(path)?;
+        let called = self
+            .carry_out(slot, function, envelope, request, unread)
+            .await;
+        match (&slot.group, called) {
+            // Whoever asked may have asked the wrong one, and learns here which is the right one.
+            (Some(group), Err(error)) => {
+                let led = Led::from(&*group.standing().borrow());
+                Ok(message::refusal(&error, Some(&led)))
+            }
+            (_, called) => called,
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        slot: &Slot,
+        function: Arc<FunctionType>,
+        envelope: Envelope,
+        request: Request<Arriving>,
+        unread: &Unread,
+    ) -> Result<Response<Body>, CallError> {
         let service = || slot.service.name.to_string();
         let incompatible = |message: String| CallError::Incompatible {
             service: service(),
@@ -391,6 +385,7 @@ impl Incoming {
         if said.is_stopping {
             self.peers.leaves(peer);
         } else {
+            self.peers.heard(&said.leads);
             self.peers.moved(peer, said.peer);
             // It reached us, so it is likely to be reachable.
             if matches!(

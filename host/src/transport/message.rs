@@ -4,11 +4,13 @@
 //!   the arguments in the component model's binary value format. The answer: 200 with the results in the same form.
 //! - A wait for changes: `POST /changes/SERVICE` with [`Waiting`] as JSON. The answer: 200 with [`Waited`], once there is something to say.
 //! - An HTTP request for a handler: as it came, with `bookshop-service` = the handler's service. The answer: as the handler gave it.
-//! - A failure: a status above 399 with the header `bookshop-error` and `{"error": …}` as [`crate::call_error::wire`] has it.
+//! - A failure: a status above 399 with the header `bookshop-error` and `{"error": …, "led": …}`: the error as [`crate::call_error::wire`] has it, and
+//!   of a host that has a replica of the service [`Led`], who leads it.
 
 use crate::call_error::{CallError, wire as error_wire};
 use crate::payload::Body;
 use crate::transport::head;
+use crate::transport::peers::leads::Led;
 use bytes::{Bytes, BytesMut};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
@@ -113,7 +115,13 @@ pub async fn read(mut body: Incoming, bytes_max: u64) -> Result<Bytes, ReadError
 /// An answer that says why there is no other.
 #[must_use]
 pub fn failure(error: &CallError) -> Response<Body> {
-    let body = json!({ "error": error_wire::to_json(error) }).to_string();
+    refusal(error, None)
+}
+
+/// The same of a host that has a replica of the service, with who leads it.
+#[must_use]
+pub fn refusal(error: &CallError, led: Option<&Led>) -> Response<Body> {
+    let body = json!({ "error": error_wire::to_json(error), "led": led }).to_string();
     let mut response = Response::new(full(body.into()));
     *response.status_mut() = error_wire::status(error);
     let headers = response.headers_mut();

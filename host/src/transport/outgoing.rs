@@ -14,6 +14,7 @@ use crate::services::{FunctionType, Slot, State};
 use crate::transport::lane::Lane;
 use crate::transport::message::{self, ERROR, TYPE, VALUES};
 use crate::transport::peers::Peers;
+use crate::transport::peers::leads::Led;
 use crate::transport::wire::{ExchangeError, Wire};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
@@ -24,6 +25,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use wasmtime::component::Val;
 
+pub mod leading;
 mod waiting;
 
 /// What a host that has too much under way asks its callers to wait: about one round of calls.
@@ -45,6 +47,8 @@ struct Failed {
     error: CallError,
     /// Whether the host can have done nothing, so that another may be asked.
     did_nothing: bool,
+    /// Who leads the service, if the host said so.
+    led: Option<Led>,
 }
 
 impl Failed {
@@ -153,8 +157,20 @@ impl Outgoing {
 
     /// The best host that was not tried. Looked up anew each time, since a host that failed is left out for everybody at once.
     fn next(&self, slot: &Slot, envelope: &Envelope, tried: &[usize]) -> Option<usize> {
+        let is_new = |index: &usize| !tried.contains(index);
+        // A leader answers queries without asking anybody else how far they have to see.
+        if slot.service.config.has_several_replicas() && !envelope.is_stale_ok {
+            let leader = self.peers.lead(slot.service.id).borrow().leader;
+            let may_serve = |index: &usize| self.peers.get(*index).may_serve(slot.service.id);
+            if let Some(leader) = leader.filter(is_new)
+                && leader != self.peers.own()
+                && may_serve(&leader)
+            {
+                return Some(leader);
+            }
+        }
         let candidates = self.peers.candidates(slot.service.id, envelope.trace_id);
-        candidates.into_iter().find(|index| !tried.contains(index))
+        candidates.into_iter().find(is_new)
     }
 
     async fn attempt(
@@ -212,6 +228,7 @@ impl Outgoing {
                 message: format!("on {}: {message}", self.peers.get(index).name),
             },
             did_nothing: false,
+            led: None,
         };
         if response.headers().get(TYPE) != Some(&function.results_hash) {
             return Err(unreadable(format!(
@@ -231,6 +248,7 @@ impl Outgoing {
                     Failed {
                         error: self.unavailable(index, slot, &reason, true),
                         did_nothing: false,
+                        led: None,
                     }
                 }
             })?;
@@ -244,11 +262,14 @@ impl Outgoing {
     async fn refusal(&self, index: usize, slot: &Slot, response: Response<Incoming>) -> Failed {
         let status = response.status();
         let read = message::read(response.into_body(), ERROR_BYTES_MAX as u64).await;
-        let error = read
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
-            .and_then(|value| error_wire::from_json(&value["error"]).ok());
-        let Some(error) = error else {
+        let said = read.ok().and_then(|bytes| {
+            let mut value: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+            let error = error_wire::from_json(&value["error"]).ok()?;
+            // Hosts of an older version do not say it.
+            let led = serde_json::from_value(value["led"].take()).unwrap_or_default();
+            Some((error, led))
+        });
+        let Some((error, led)): Option<(CallError, Option<Led>)> = said else {
             return Failed {
                 error: self.unavailable(
                     index,
@@ -257,6 +278,7 @@ impl Outgoing {
                     true,
                 ),
                 did_nothing: false,
+                led: None,
             };
         };
         // The same errors about another service come from further down: this one was executed.
@@ -269,9 +291,14 @@ impl Outgoing {
                         ..
                     }
             );
+        if let Some(led) = &led {
+            self.peers
+                .learn(slot.service.id, led.term, led.leader.as_deref());
+        }
         Failed {
             error: error.on_host(self.peers.get(index).name.as_str()),
             did_nothing,
+            led,
         }
     }
 
@@ -283,6 +310,7 @@ impl Outgoing {
                 Failed {
                     error: self.unavailable(index, slot, &reason, false),
                     did_nothing: true,
+                    led: None,
                 }
             }
             ExchangeError::Lost { reason } => {
@@ -291,11 +319,13 @@ impl Outgoing {
                 Failed {
                     error: self.unavailable(index, slot, &reason, true),
                     did_nothing: false,
+                    led: None,
                 }
             }
             ExchangeError::Refused { reason } => Failed {
                 error: self.unavailable(index, slot, &reason, false),
                 did_nothing: true,
+                led: None,
             },
             // One exchange says nothing about the others: only a probe decides whether the peer is left out.
             ExchangeError::Reset { reason } => {
@@ -303,6 +333,7 @@ impl Outgoing {
                 Failed {
                     error: self.unavailable(index, slot, &reason, true),
                     did_nothing: false,
+                    led: None,
                 }
             }
             ExchangeError::Busy => Failed {
@@ -311,6 +342,7 @@ impl Outgoing {
                     retry_after: BUSY_RETRY_AFTER,
                 },
                 did_nothing: true,
+                led: None,
             },
         }
     }
@@ -395,7 +427,11 @@ mod tests {
 
     #[track_caller]
     fn check(error: CallError, did_nothing: bool, expected: [bool; 2]) {
-        let failed = Failed { error, did_nothing };
+        let failed = Failed {
+            error,
+            did_nothing,
+            led: None,
+        };
         assert_eq!(
             [false, true].map(|has_key| failed.may_be_repeated(has_key)),
             expected,

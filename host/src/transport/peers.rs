@@ -15,6 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
+pub mod leads;
+
+use leads::{Lead, Leads, Led};
+
 /// A peer that fails again within this time of its last failure has to answer more probes in a row before it is used again.
 const FLAPPING: Duration = Duration::from_secs(10);
 /// The most probes in a row that are asked of a flapping peer.
@@ -60,6 +64,8 @@ pub struct Said {
     pub round_trip: Duration,
     /// How far its wall clock is ahead of ours, in milliseconds.
     pub skew_ms: i64,
+    /// Who leads the groups that it has replicas of, by service.
+    pub leads: BTreeMap<String, Led>,
 }
 
 /// One other host.
@@ -93,6 +99,7 @@ pub struct Peers {
     /// For each service the hosts it is placed on, this one left out.
     placements: Vec<Vec<usize>>,
     names: BTreeMap<String, ServiceId>,
+    leads: Leads,
     started: Duration,
     log: Log,
     os: Os,
@@ -134,6 +141,7 @@ impl Peers {
                     (service.name.to_string(), ServiceId(id))
                 })
                 .collect(),
+            leads: Leads::new(config.services.len()),
             own,
             started: os.clock.monotonic(),
             log,
@@ -167,6 +175,43 @@ impl Peers {
     #[must_use]
     pub fn own(&self) -> usize {
         self.own
+    }
+
+    /// Who leads a replicated service, as far as it is known, and waiting for news of that.
+    #[must_use]
+    pub fn lead(&self, service: ServiceId) -> watch::Receiver<Lead> {
+        self.leads.watch(service)
+    }
+
+    /// Somebody says who leads a replicated service. A host that is not in the configuration leads nothing.
+    pub fn learn(&self, service: ServiceId, term: u64, leader: Option<&str>) {
+        let place = |name| {
+            self.peers
+                .iter()
+                .position(|peer| peer.name.as_str() == name)
+        };
+        let leader = leader.and_then(place);
+        self.leads
+            .learn(service, term, leader, self.os.clock.monotonic());
+    }
+
+    /// A peer says who leads the services that it has replicas of.
+    pub fn heard(&self, leads: &BTreeMap<String, Led>) {
+        for (name, led) in leads {
+            if let Some(id) = self.names.get(name) {
+                self.learn(*id, led.term, led.leader.as_deref());
+            }
+        }
+    }
+
+    /// Whether a peer that was elected at `since` may be asked. One that failed before that has come back; one that failed later may be why
+    /// another is elected now.
+    #[must_use]
+    pub fn may_lead(&self, index: usize, elected: Duration) -> bool {
+        match &self.peers[index].view.load().health {
+            Health::Unknown | Health::Up => true,
+            Health::Down { since, .. } => elected > *since,
+        }
     }
 
     /// Whether other hosts run a service at all, as the configuration has it.
@@ -221,6 +266,7 @@ impl Peers {
 
     /// A probe was answered.
     pub fn answered(&self, index: usize, said: Said) {
+        self.heard(&said.leads);
         let peer = &self.peers[index];
         let mut record = peer.record();
         record.proofs = record.proofs.saturating_add(1);
@@ -362,7 +408,9 @@ impl Peer {
         self.wake.notified().await;
     }
 
-    fn may_serve(&self, service: ServiceId) -> bool {
+    /// Whether calls of a service may be sent there now.
+    #[must_use]
+    pub fn may_serve(&self, service: ServiceId) -> bool {
         let view = self.view.load();
         match view.health {
             Health::Unknown => true,

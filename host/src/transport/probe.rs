@@ -9,6 +9,7 @@ use crate::os::task::{self, Task};
 use crate::payload::Body;
 use crate::services::Services;
 use crate::transport::lane::Lane;
+use crate::transport::peers::leads::Led;
 use crate::transport::peers::{Peers, Said};
 use crate::transport::wire::{ExchangeError, Wire};
 use bytes::Bytes;
@@ -39,6 +40,9 @@ pub struct Introduction {
     pub is_stopping: bool,
     /// The state of each service there.
     pub services: BTreeMap<String, String>,
+    /// Who leads the replicated services that it has replicas of, as it knows.
+    #[serde(default)]
+    pub leads: BTreeMap<String, Led>,
 }
 
 /// What a host needs to introduce itself.
@@ -63,12 +67,17 @@ impl Introducer {
             let state = slot.state();
             (slot.service.name.to_string(), state.name().to_owned())
         };
+        let lead = |slot: &crate::services::Slot| {
+            let led = Led::from(&*slot.group.as_ref()?.standing().borrow());
+            Some((slot.service.name.to_string(), led))
+        };
         Introduction {
             host: self.host.clone(),
             peer: self.peer,
             wall_ms: milliseconds(self.os.clock.wall()),
             is_stopping: *self.stopped.borrow(),
             services: self.services.iter().map(state).collect(),
+            leads: self.services.iter().filter_map(lead).collect(),
         }
     }
 }
@@ -154,6 +163,7 @@ async fn probe(
                 index,
                 Said {
                     services: answer.services,
+                    leads: answer.leads,
                     round_trip,
                     skew_ms: answer.wall_ms.saturating_sub(halfway),
                 },

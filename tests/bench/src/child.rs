@@ -114,6 +114,16 @@ impl Drop for Owned {
     }
 }
 
+/// Kills a process that is the child of one that was started here, as a failure would.
+///
+/// # Errors
+/// There is no such process.
+pub fn kill(pid: u32) -> Outcome {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    kill_process(pid.ok_or("this is no process")?, Signal::KILL)?;
+    Ok(())
+}
+
 /// From now on Ctrl-C and SIGTERM stop what runs before they end this process.
 ///
 /// # Errors

@@ -102,6 +102,26 @@ impl Draft {
         self
     }
 
+    /// Gives every service that keeps state a replica on every host.
+    #[must_use]
+    pub fn replicated(mut self) -> Self {
+        let hosts = self.0.get("host").and_then(Value::as_array);
+        let replicas = hosts.map_or(1, Vec::len);
+        for service in self
+            .services()
+            .into_iter()
+            .flat_map(Table::iter_mut)
+            .filter_map(|(_, service)| service.as_table_mut())
+        {
+            if let Some(replicated) = service.get_mut("replicated").and_then(Value::as_table_mut) {
+                let replicas = i64::try_from(replicas).unwrap_or(i64::MAX);
+                replicated.insert("replicas".into(), replicas.into());
+                service.remove("hosts");
+            }
+        }
+        self
+    }
+
     /// Adds services that nobody calls: each a component of its own, so that none shares compiled code with another.
     ///
     /// # Errors

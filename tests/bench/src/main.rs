@@ -3,12 +3,14 @@
 use bench::report::Report;
 use bench::scale::Scale;
 use bench::{
-    Outcome, calls, checkout, child, hello, hop, memory, noise, paths, remote, spread, start, state,
+    Outcome, calls, checkout, child, hello, hop, memory, noise, paths, remote, replicas,
+    replicas_failover, spread, start, state,
 };
 use bookshop_host::supervisor::chain;
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Measures the host. Builds nothing: `cargo build --release -p bookshop-host` and `cargo xtask build-guests` come first.
 #[derive(Parser)]
@@ -22,6 +24,15 @@ struct Arguments {
     /// Everything short and seldom: shows that it works, not how fast.
     #[arg(long)]
     quick: bool,
+    /// How many leaders `failover` kills, and cuts off.
+    #[arg(long)]
+    kills: Option<usize>,
+    /// How long the link of `elections` flaps.
+    #[arg(long)]
+    minutes: Option<u64>,
+    /// How often runs under load are repeated.
+    #[arg(long)]
+    rounds: Option<usize>,
     /// The host to measure [default: target/release/bookshop-host].
     #[arg(long)]
     program: Option<PathBuf>,
@@ -45,6 +56,12 @@ enum Name {
     Remote,
     /// Replicated services: commands, queries, checkpoints, start, memory.
     State,
+    /// Services with three replicas, beside etcd and JetStream (R1 to R4).
+    Replicas,
+    /// How long writes wait when the leader is killed, or cut off (R5).
+    Failover,
+    /// Elections that nobody needs (R6).
+    Elections,
     /// The shop over HTTP on three hosts, spread over them and all on each.
     Spread,
     /// Hello world over HTTP, beside `wasmtime serve` (S3).
@@ -74,6 +91,14 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
         Scale::quick(program)
     } else {
         Scale::full(program)
+    };
+    let scale = Scale {
+        kills: arguments.kills.unwrap_or(scale.kills),
+        flapping: arguments
+            .minutes
+            .map_or(scale.flapping, |minutes| Duration::from_secs(60 * minutes)),
+        rounds: arguments.rounds.unwrap_or(scale.rounds),
+        ..scale
     };
     let names = if arguments.names.contains(&Name::All) {
         &Name::value_variants()[1..]
@@ -113,6 +138,9 @@ fn one(name: Name, scale: &Scale, report: &mut Report) -> Outcome {
         Name::Checkout => checkout::measure(scale, report),
         Name::Remote => remote::measure(scale, report),
         Name::State => state::measure(scale, report),
+        Name::Replicas => replicas::measure(scale, report),
+        Name::Failover => replicas_failover::failover(scale, report),
+        Name::Elections => replicas_failover::elections(scale, report),
         Name::Spread => spread::measure(scale, report),
         Name::Hello => hello::measure(scale, report),
         // Taken before and after everything else anyway.

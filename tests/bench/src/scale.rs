@@ -24,6 +24,10 @@ pub struct Scale {
     pub checkouts: usize,
     /// Idle services that are added to see what one costs.
     pub idle_services: usize,
+    /// Leaders that are killed, and as many that are cut off.
+    pub kills: usize,
+    /// How long a link flaps.
+    pub flapping: Duration,
     /// The host that is measured.
     pub program: PathBuf,
 }
@@ -42,6 +46,8 @@ impl Scale {
             starts: 15,
             checkouts: 10_000,
             idle_services: 50,
+            kills: 10,
+            flapping: Duration::from_secs(60),
             program,
         }
     }
@@ -58,6 +64,8 @@ impl Scale {
             starts: 3,
             checkouts: 500,
             idle_services: 10,
+            kills: 2,
+            flapping: Duration::from_secs(5),
             ..Self::full(program)
         }
     }

@@ -56,6 +56,20 @@ impl ShopClient {
             .1)
     }
 
+    /// Has something done through the admin interface.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn admin(&self, admin: SocketAddr, path: &str, body: &Value) -> Outcome {
+        let asked = client::request(&self.os, admin, path, Some(body), PATIENCE);
+        let (status, answer) = self.runtime.block_on(asked)?;
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(format!("{path}: {status}: {answer}").into())
+        }
+    }
+
     /// One checkout on a connection of its own.
     ///
     /// # Errors

@@ -1,12 +1,12 @@
 //! S5: from the start of `run` to the first approved checkout, with compiled code already there.
 
-use crate::Outcome;
 use crate::cluster::Cluster;
 use crate::cluster_file::Draft;
 use crate::report::{Report, Row};
 use crate::scale::Scale;
 use crate::shop_client::ShopClient;
 use crate::statistics::{Samples, Sorted};
+use crate::{Outcome, paths};
 use std::time::Duration;
 
 /// Longest wait for the first checkout.
@@ -17,13 +17,39 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// It does not come up, or does not stop.
 pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
+    let drafts: [(&'static str, &str, fn() -> Outcome<Draft>); 2] = [
+        (
+            "start",
+            "Cold start of `run` on three hosts, compiled code present (S5)",
+            Draft::spread,
+        ),
+        (
+            "start-replicated",
+            "The same, three replicas of every service that keeps state",
+            || Ok(Draft::spread()?.replicated()),
+        ),
+    ];
+    for (name, title, draft) in drafts {
+        starts(name, title, draft, scale, report)?;
+    }
+    Ok(())
+}
+
+fn starts(
+    name: &'static str,
+    title: &str,
+    draft: fn() -> Outcome<Draft>,
+    scale: &Scale,
+    report: &mut Report,
+) -> Outcome {
     let client = ShopClient::new()?;
+    forget()?;
     let (mut first, mut all, mut stops) =
         (Samples::default(), Samples::default(), Samples::default());
-    Cluster::prepare(&scale.program, &Draft::spread()?.write()?)?;
+    Cluster::prepare(&scale.program, &draft()?.write()?)?;
     for _ in 0..scale.starts {
         // New ports each time: those of the last run may still be in TIME_WAIT.
-        let file = Draft::spread()?.write()?;
+        let file = draft()?.write()?;
         let mut cluster = Cluster::start(&scale.program, &file)?;
         let hosts = cluster.hosts.clone();
         for (place, host) in hosts.iter().enumerate() {
@@ -37,10 +63,8 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
         cluster.stop()?;
         stops.add(stop.elapsed().as_secs_f64() * 1e3);
     }
-    report.begin(
-        "start",
-        "Cold start of `run` on three hosts, compiled code present (S5)",
-    );
+    forget()?;
+    report.begin(name, title);
     report.row(&row(
         "first approved checkout, first host",
         scale.starts,
@@ -56,6 +80,19 @@ pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
         scale.starts,
         &stops.sorted(),
     ));
+    Ok(())
+}
+
+/// Forgets what the shop keeps: it may have other replicas the next time.
+fn forget() -> Outcome {
+    for host in ["alpha", "beta", "gamma"] {
+        for part in ["log", "state"] {
+            let part = paths::data()?.join(host).join(part);
+            if part.exists() {
+                std::fs::remove_dir_all(part)?;
+            }
+        }
+    }
     Ok(())
 }
 

@@ -90,7 +90,7 @@ fn commands(runtime: &Runtime, file: &ClusterFile, scale: &Scale, report: &mut R
             loads.push(runtime.block_on(run(
                 *variant,
                 api,
-                host,
+                &[host],
                 scale.warm_up / 2,
                 scale.in_process_run,
             ))?);
@@ -155,8 +155,8 @@ impl Floor {
     fn round(&mut self, runtime: &Runtime, scale: &Scale) -> Outcome {
         let count = scale.calls_per_round * scale.paired_rounds / 10;
         let folder = state_host::folder()?;
-        self.alone.extend(synced_writes(&folder, count, false)?);
-        self.beside.extend(synced_writes(&folder, count, true)?);
+        self.alone.extend(synced_writes(&folder, count, 0)?);
+        self.beside.extend(synced_writes(&folder, count, 1)?);
         let bytes = Bytes {
             request: VALUE_BYTES,
             answer: 16,
@@ -214,7 +214,13 @@ fn checkpoints(runtime: &Runtime, scale: &Scale, report: &mut Report) -> Outcome
             let file = state_host::file(*kind)?;
             let cluster = filled(runtime, &file, scale)?;
             let (api, host) = (state_host::api(&file)?, cluster.pid());
-            loads.push(runtime.block_on(run(variant, api, host, scale.warm_up / 2, scale.run))?);
+            loads.push(runtime.block_on(run(
+                variant,
+                api,
+                &[host],
+                scale.warm_up / 2,
+                scale.run,
+            ))?);
             cluster.stop()?;
         }
     }
@@ -251,7 +257,7 @@ fn start(runtime: &Runtime, file: &ClusterFile, scale: &Scale, report: &mut Repo
             runtime.block_on(run(
                 variant,
                 api,
-                cluster.pid(),
+                &[cluster.pid()],
                 Duration::ZERO,
                 Duration::from_millis(500),
             ))?;

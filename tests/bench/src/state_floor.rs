@@ -14,29 +14,35 @@ const WRITE: [u8; 4096] = [7; 4096];
 const FILE_BYTES: usize = 16 << 20;
 
 /// How long `count` writes take, each with its sync, in microseconds, in a file that has been filled with zeros, as the host's log is.
-/// With `beside_another`, a second thread does the same to a file of its own meanwhile.
+/// Meanwhile `others` threads do the same, each to a file of its own.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn synced_writes(folder: &Path, count: usize, beside_another: bool) -> Outcome<Vec<f64>> {
+pub fn synced_writes(folder: &Path, count: usize, others: usize) -> Outcome<Vec<f64>> {
     let file = zeros(&folder.join("floor"))?;
-    if !beside_another {
-        return write(&file, 0..count);
-    }
-    let other = zeros(&folder.join("floor-beside"))?;
+    let others = (0..others).map(|number| zeros(&folder.join(format!("floor-{number}"))));
+    let others = others.collect::<Outcome<Vec<File>>>()?;
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let beside = scope.spawn(|| {
-            for place in (0..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
-                write(&other, place..place + 1)?;
-            }
-            Outcome::Ok(())
-        });
+        let is_over = &is_over;
+        let beside: Vec<_> = others
+            .iter()
+            .map(|other| scope.spawn(move || write_until(other, is_over)))
+            .collect();
         let samples = write(&file, 0..count);
         is_over.store(true, Ordering::Relaxed);
-        beside.join().map_err(|_| "the other writer panicked")??;
+        for other in beside {
+            other.join().map_err(|_| "another writer panicked")??;
+        }
         samples
     })
+}
+
+fn write_until(file: &File, is_over: &AtomicBool) -> Outcome {
+    for place in (0..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
+        write(file, place..place + 1)?;
+    }
+    Ok(())
 }
 
 fn zeros(path: &Path) -> Outcome<File> {

@@ -271,6 +271,7 @@ fn options(idempotency_key: Option<String>) -> CallOptions {
     CallOptions {
         timeout: Some(DEADLINE),
         idempotency_key: idempotency_key.map(Into::into),
+        is_stale_ok: false,
     }
 }
 

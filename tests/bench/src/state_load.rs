@@ -27,10 +27,30 @@ pub struct Variant {
 /// A measured run.
 pub struct Load {
     rate: f64,
-    latencies: Sorted,
+    latencies: Latencies,
     cpu_ms: f64,
     syncs: f64,
     client_cores: f64,
+}
+
+/// Of the pieces of work of a run, in microseconds.
+enum Latencies {
+    /// Each of them.
+    All(Sorted),
+    /// What somebody else counted.
+    Known { p50: f64, p99: f64, max: f64 },
+}
+
+impl Latencies {
+    /// In the order of the columns: 50, 99, 99.9 and 100 per cent. Not a number where it is not known.
+    fn percentiles(&self) -> [f64; 4] {
+        match self {
+            Self::All(sorted) => {
+                [50.0, 99.0, 99.9, 100.0].map(|percent| sorted.percentile(percent))
+            }
+            Self::Known { p50, p99, max } => [*p50, *p99, f64::NAN, *max],
+        }
+    }
 }
 
 /// Runs a variant for `warm_up`, and then for `time`, which counts. Calls belong to the runtime that this is called on.
@@ -40,7 +60,7 @@ pub struct Load {
 pub async fn run(
     variant: Variant,
     api: SocketAddr,
-    host: u32,
+    hosts: &[u32],
     warm_up: Duration,
     time: Duration,
 ) -> Outcome<Load> {
@@ -78,7 +98,7 @@ pub async fn run(
     };
     run(warm_up).await?;
     let before = (
-        process::cpu(host)?,
+        cpu(hosts)?,
         process::cpu(std::process::id())?,
         process::flushes()?,
     );
@@ -88,18 +108,41 @@ pub async fn run(
     let count = f64::from(u32::try_from(latencies.count())?);
     Ok(Load {
         rate: count / seconds,
-        latencies: latencies.sorted(),
-        cpu_ms: (process::cpu(host)? - before.0).as_secs_f64() * 1e3 / count,
+        latencies: Latencies::All(latencies.sorted()),
+        cpu_ms: (cpu(hosts)? - before.0).as_secs_f64() * 1e3 / count,
         syncs: (process::flushes()? - before.2) / count,
         client_cores: (process::cpu(std::process::id())? - before.1).as_secs_f64() / seconds,
     })
 }
 
+/// CPU time that all of them have used.
+fn cpu(hosts: &[u32]) -> Outcome<Duration> {
+    hosts.iter().map(|host| process::cpu(*host)).sum()
+}
+
 impl Load {
+    /// What a load client says, which knows three percentiles: the 50th, the 99th and the 100th, in microseconds.
+    #[must_use]
+    pub fn reported(
+        rate: f64,
+        [p50, p99, max]: [f64; 3],
+        cpu_ms: f64,
+        syncs: f64,
+        client_cores: f64,
+    ) -> Self {
+        Self {
+            rate,
+            latencies: Latencies::Known { p50, p99, max },
+            cpu_ms,
+            syncs,
+            client_cores,
+        }
+    }
+
     /// Half of the work took no longer, in microseconds.
     #[must_use]
     pub fn p50_us(&self) -> f64 {
-        self.latencies.median()
+        self.latencies.percentiles()[0]
     }
 }
 
@@ -116,13 +159,13 @@ pub fn median(mut loads: Vec<Load>) -> Option<(Load, String)> {
 /// The cells of a run.
 #[must_use]
 pub fn cells(row: Row, load: &Load, spread: String) -> Row {
-    let percentile = |percent| load.latencies.percentile(percent);
+    let [p50, p99, p999, max] = load.latencies.percentiles();
     row.number("per s", load.rate, 0)
         .text("spread", spread)
-        .number("p50 µs", percentile(50.0), 0)
-        .number("p99 µs", percentile(99.0), 0)
-        .number("p99.9 µs", percentile(99.9), 0)
-        .number("max µs", load.latencies.max(), 0)
+        .number("p50 µs", p50, 0)
+        .number("p99 µs", p99, 0)
+        .number("p99.9 µs", p999, 0)
+        .number("max µs", max, 0)
         .number("CPU-ms each", load.cpu_ms, 3)
         .number("syncs each", load.syncs, 2)
         .number("client cores", load.client_cores, 2)

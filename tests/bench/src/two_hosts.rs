@@ -89,6 +89,7 @@ fn options() -> CallOptions {
     CallOptions {
         timeout: Some(DEADLINE),
         idempotency_key: None,
+        is_stale_ok: false,
     }
 }
 

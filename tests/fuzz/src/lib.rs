@@ -6,8 +6,10 @@
 mod decode;
 mod json;
 pub mod message;
+mod replica;
 mod text;
 
 pub use decode::{check_bytes, decode};
 pub use json::{TYPES, json};
+pub use replica::replica;
 pub use text::{component_header, config};

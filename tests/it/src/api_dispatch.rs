@@ -179,6 +179,7 @@ async fn a_call_carries_its_key_its_caller_and_its_time() {
         let keyed = CallOptions {
             timeout: Some(Duration::from_millis(1_234)),
             idempotency_key: Some("order-1".into()),
+            ..CallOptions::default()
         };
         let before = host.os.clock.monotonic();
         for options in [&keyed, &options()] {

@@ -57,6 +57,7 @@ async fn a_call_with_a_key_is_carried_out_by_another_host_when_its_own_is_killed
     let options = CallOptions {
         timeout: Some(LONG),
         idempotency_key: Some("once".into()),
+        ..CallOptions::default()
     };
     let killed = async {
         let victim = until_taken(&cluster, &CALLED, "hostile").await;

@@ -41,19 +41,34 @@ async fn status_has_the_documented_shape() {
     let groups = status["groups"].as_array().expect("groups");
     let kept: Vec<_> = groups
         .iter()
-        .map(|group| (&group["service"], &group["host"]))
+        .map(|group| (&group["service"], &group["leader"]))
         .collect();
     let keeper = json!(KEEPER);
     let (queue, orders) = (json!("order-queue"), json!("orders"));
     assert_eq!(kept, [(&queue, &keeper), (&orders, &keeper)]);
-    for key in [
-        "position",
-        "data_bytes",
-        "session_bytes",
-        "timers",
-        "messages",
-    ] {
-        assert!(groups.iter().all(|group| group[key].is_u64()), "{key}");
+    for group in groups {
+        assert_eq!(
+            (&group["partition"], &group["term"]),
+            (&json!(0), &json!(2))
+        );
+        let replicas = group["replicas"].as_array().expect("replicas");
+        let [replica] = replicas.as_slice() else {
+            panic!("{replicas:?}");
+        };
+        assert_eq!(
+            (&replica["host"], &replica["role"]),
+            (&keeper, &json!("leader"))
+        );
+        assert!(replica.get("state_hash").is_some());
+        for key in [
+            "applied",
+            "data_bytes",
+            "session_bytes",
+            "timers",
+            "messages",
+        ] {
+            assert!(replica[key].is_u64(), "{key}");
+        }
     }
     for host in status["hosts"].as_array().expect("hosts") {
         assert_eq!(host["state"], "running");

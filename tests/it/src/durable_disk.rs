@@ -1,6 +1,7 @@
-//! A disk that gets full: a whole host on real files, behind a disk that can be told to have no more room.
+//! A disk that gets full: a whole host on real files, on a disk that can be told to have no more room.
 
 use crate::cluster::{KEEPER, replicated, until};
+use crate::faulty_disk::FaultyDisk;
 use crate::hostile_host::neighbour;
 use crate::paths;
 use crate::test_host::cluster_file;
@@ -9,112 +10,13 @@ use bookshop_host::certificates;
 use bookshop_host::client::{CallOptions, Client, ClientError};
 use bookshop_host::config::Config;
 use bookshop_host::host::{self, Host};
-use bookshop_host::os::block::RealBlockDisk;
-use bookshop_host::os::{BlockDisk, BlockFile, Os};
+use bookshop_host::os::Os;
 use bookshop_host::parent::Parent;
 use serde_json::{Value, json};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The machine's disk, on which no file is made and none gets longer while it is full.
-#[derive(Clone)]
-struct SmallDisk {
-    is_full: Arc<AtomicBool>,
-}
-
-struct SmallFile {
-    file: Arc<dyn BlockFile>,
-    disk: SmallDisk,
-}
-
-impl SmallDisk {
-    fn check_room(&self) -> io::Result<()> {
-        if self.is_full.load(Ordering::SeqCst) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        Ok(())
-    }
-
-    fn wrap(&self, file: Arc<dyn BlockFile>) -> Arc<dyn BlockFile> {
-        Arc::new(SmallFile {
-            file,
-            disk: self.clone(),
-        })
-    }
-}
-
-impl BlockDisk for SmallDisk {
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn BlockFile>> {
-        Ok(self.wrap(RealBlockDisk.open(path)?))
-    }
-
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn BlockFile>> {
-        self.check_room()?;
-        Ok(self.wrap(RealBlockDisk.create(path)?))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        RealBlockDisk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        RealBlockDisk.remove(path)
-    }
-
-    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        RealBlockDisk.list(folder)
-    }
-
-    fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        RealBlockDisk.create_folder(folder)
-    }
-
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        RealBlockDisk.sync_folder(folder)
-    }
-}
-
-impl SmallFile {
-    fn grow(&self, length: u64) -> io::Result<()> {
-        if length > self.file.len()? {
-            self.disk.check_room()?;
-        }
-        Ok(())
-    }
-}
-
-impl BlockFile for SmallFile {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        self.grow(length)?;
-        self.file.set_len(length)
-    }
-
-    fn allocate(&self, length: u64) -> io::Result<()> {
-        self.grow(length)?;
-        self.file.allocate(length)
-    }
-
-    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        self.file.read_at(offset, bytes)
-    }
-
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.grow(offset + bytes.len() as u64)?;
-        self.file.write_at(offset, bytes)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.file.sync()
-    }
-}
-
-async fn start(name: &str, disk: &SmallDisk) -> (Host, Client) {
+async fn start(name: &str, disk: &FaultyDisk) -> (Host, Client) {
     let queries = ["fixture:hostile/keeper.length"];
     let more = r#"limits = { storage = "512MiB" }"#;
     let section = replicated("keeper", "fixture-keeper", name, &queries, more);
@@ -160,13 +62,11 @@ const CALLS_MAX: u32 = 400;
 
 #[tokio::test]
 async fn a_full_disk_refuses_commands_and_answers_queries_until_there_is_room() {
-    let disk = SmallDisk {
-        is_full: Arc::default(),
-    };
+    let disk = FaultyDisk::default();
     let name = paths::unique(KEEPER);
     let (host, client) = start(&name, &disk).await;
     fill(&client, 0).await.expect("there is room");
-    disk.is_full.store(true, Ordering::SeqCst);
+    disk.fill();
     let mut kept = 1;
     let refused = loop {
         assert!(kept < CALLS_MAX, "the disk never gets full");
@@ -187,23 +87,33 @@ async fn a_full_disk_refuses_commands_and_answers_queries_until_there_is_room() 
         message.contains("the disk of its host is full"),
         "{message}"
     );
-    assert!(!maybe_executed, "what was refused was not executed");
+    // The call that met the full disk waits for room, and takes effect then; those after it are refused.
+    assert!(maybe_executed, "{message}");
     assert_eq!(length(&client, kept).await, Value::Null);
+    let refused = fill(&client, kept + 1).await;
+    let Err(ClientError::Refused(CallError::Unavailable {
+        maybe_executed: false,
+        ..
+    })) = refused
+    else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(length(&client, kept + 1).await, Value::Null);
     for number in 0..kept {
         assert_eq!(length(&client, number).await, 500_000);
     }
-    disk.is_full.store(false, Ordering::SeqCst);
+    disk.make_room();
     until("commands are taken again", async || {
-        fill(&client, kept).await.ok()
+        fill(&client, kept + 1).await.ok()
     })
     .await;
     assert_eq!(host.stop().await, 0);
 
     let (host, client) = start(&name, &disk).await;
-    for number in 0..=kept {
+    for number in 0..=kept + 1 {
         assert_eq!(length(&client, number).await, 500_000, "key {number}");
     }
-    assert_eq!(length(&client, kept + 1).await, Value::Null);
+    assert_eq!(length(&client, kept + 2).await, Value::Null);
     assert_eq!(host.stop().await, 0);
     paths::remove_kept(&paths::data().join(name));
 }

@@ -113,7 +113,7 @@ async fn what_a_stopped_host_keeps_is_counted_and_shown_and_not_changed() {
     let service = &check["hosts"][0]["services"][0];
     for (key, expected) in [
         ("service", json!("keeper")),
-        ("position", json!(4)),
+        ("position", json!(6)),
         ("keys", json!(1)),
         ("timers", json!(1)),
         ("messages", json!(0)),

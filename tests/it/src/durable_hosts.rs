@@ -31,17 +31,7 @@ pub struct Hosts {
 impl Hosts {
     /// Starts hosts with these names and services, and waits until all of them serve.
     pub async fn start(names: &[&'static str], sections: &str) -> Self {
-        let (file, addresses) = write_config_with(names, KEYS, sections);
-        let mut hosts = Self {
-            file,
-            addresses,
-            os: Os::real(),
-            processes: BTreeMap::new(),
-            kills: 0,
-        };
-        let config = std::fs::read_to_string(&hosts.file).expect("it was written");
-        let config = Config::parse(&hosts.file, &config).expect("the configuration is right");
-        certificates::prepare(&config, &hosts.os).expect("certificates can be made");
+        let mut hosts = Self::prepare(names, KEYS, sections);
         for name in names {
             hosts.launch(name);
         }
@@ -51,8 +41,29 @@ impl Hosts {
         hosts
     }
 
+    /// Everything that hosts with these names, keys and services need to be started.
+    pub fn prepare(names: &[&'static str], keys: &str, sections: &str) -> Self {
+        let (file, addresses) = write_config_with(names, keys, sections);
+        let hosts = Self {
+            file,
+            addresses,
+            os: Os::real(),
+            processes: BTreeMap::new(),
+            kills: 0,
+        };
+        let config = std::fs::read_to_string(&hosts.file).expect("it was written");
+        let config = Config::parse(&hosts.file, &config).expect("the configuration is right");
+        certificates::prepare(&config, &hosts.os).expect("certificates can be made");
+        hosts
+    }
+
     /// Starts a host, and does not wait.
     pub fn launch(&mut self, name: &'static str) {
+        self.launch_with(name, &[]);
+    }
+
+    /// The same with flags.
+    pub fn launch_with(&mut self, name: &'static str, flags: &[&str]) {
         let log = File::options()
             .create(true)
             .append(true)
@@ -61,6 +72,7 @@ impl Hosts {
             .arg("run")
             .arg(&self.file)
             .args(["--host", name])
+            .args(flags)
             .stdin(Stdio::null())
             .stderr(log.expect("the folder is there"))
             .kill_on_drop(true)
@@ -96,6 +108,17 @@ impl Hosts {
         let mut process = self.processes.remove(name).expect("the host runs");
         process.kill().await.expect("it can be killed");
         self.kills += 1;
+    }
+
+    /// The process of a host.
+    pub fn pid(&self, name: &str) -> u32 {
+        let process = self.processes.get(name).and_then(Child::id);
+        process.expect("the host runs")
+    }
+
+    /// Whether a host was started here, and neither killed nor stopped since.
+    pub fn runs(&self, name: &str) -> bool {
+        self.processes.contains_key(name)
     }
 
     /// Kills a host and starts it again.

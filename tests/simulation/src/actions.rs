@@ -23,6 +23,7 @@ pub fn run(guests: &Guests, options: &Options) -> Result<bool> {
         let plan = Plan {
             calls: CALLS,
             clients: CLIENTS,
+            hosts: options.hosts.unwrap_or(1),
             faults: Faults::NONE,
             ..options.plan(options.seeds.start)
         };

@@ -1,4 +1,4 @@
-//! Runs the shop on a simulated host, from many seeds, and says what must never happen and did.
+//! Runs the shop on simulated hosts, from many seeds, and says what must never happen and did.
 //!
 //! `cargo xtask simulate` builds what it needs and starts it.
 

@@ -13,6 +13,9 @@ use std::time::Instant;
 /// Seeds in which each has to be found.
 const SEEDS_MAX: u64 = 2_000;
 
+/// Hosts where one is not enough.
+const HOSTS: usize = 3;
+
 /// Whether all is well without the deliberate bug: otherwise it is another one that was found.
 fn is_its_fault(guests: &Guests, plan: &Plan, kind: Kind) -> bool {
     let without = Plan {
@@ -24,6 +27,7 @@ fn is_its_fault(guests: &Guests, plan: &Plan, kind: Kind) -> bool {
 
 /// The first seed that finds a mutant, and what it finds.
 fn find(guests: &Guests, options: &Options, mutant: AnyMutant) -> Option<(u64, Violation)> {
+    let hosts = if mutant.needs_hosts() { HOSTS } else { 1 };
     let next = AtomicU64::new(0);
     let first = Mutex::new(None::<(u64, Violation)>);
     let limit = AtomicU64::new(SEEDS_MAX);
@@ -38,6 +42,7 @@ fn find(guests: &Guests, options: &Options, mutant: AnyMutant) -> Option<(u64, V
                     let plan = Plan {
                         mutant: Some(mutant),
                         faults: Faults::ALL,
+                        hosts: options.hosts.unwrap_or(hosts),
                         ..options.plan(options.seeds.start + seed)
                     };
                     let kind = options.kind(plan.seed);

@@ -1,12 +1,12 @@
 //! The command line.
 
 use crate::workloads::Kind;
-use bookshop_host::simulation::{AnyMutant, Faults, Plan};
+use bookshop_host::simulation::{AnyMutant, Faults, HOSTS_MAX, Plan};
 use clap::Parser;
 use std::ops::Range;
 use std::path::PathBuf;
 
-/// Runs the shop on a simulated host, from many seeds.
+/// Runs the shop on simulated hosts, from many seeds.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "simulation")]
 pub struct Options {
@@ -15,8 +15,11 @@ pub struct Options {
     /// Seeds to run, the last one not included.
     #[arg(long, default_value = "0..100", value_parser = seeds, value_name = "A..B")]
     pub seeds: Range<u64>,
-    /// What goes wrong: all, none, or some of crashes, failed-syncs, full, damage, clock, network. All leaves damage out, which a host may
-    /// refuse to go on with.
+    /// Hosts, each with a replica of every service; each seed its own number if left out.
+    #[arg(long, value_parser = hosts)]
+    pub hosts: Option<usize>,
+    /// What goes wrong: all, none, or some of crashes, failed-syncs, full, damage, clock, network, pauses. All leaves damage out, which a host may
+    /// refuse to go on with. With several hosts each seed has some of them.
     #[arg(long, default_value = "all", value_parser = faults, value_name = "LIST")]
     pub faults: Faults,
     /// A deliberate bug to be found.
@@ -57,6 +60,9 @@ pub struct Options {
     pub target: Option<PathBuf>,
 }
 
+/// Hosts of seeds, in turns.
+const HOSTS: [usize; 4] = [3, 1, 3, 5];
+
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -82,6 +88,7 @@ impl Options {
     pub fn plan(&self, seed: u64) -> Plan {
         Plan {
             seed,
+            hosts: self.hosts(seed),
             calls: self.calls,
             clients: self.clients,
             faults: self.faults,
@@ -89,6 +96,12 @@ impl Options {
             crash_at: None,
             keeps_story: false,
         }
+    }
+
+    /// Hosts of a seed.
+    pub fn hosts(&self, seed: u64) -> usize {
+        let of_seed = || HOSTS[(seed / Kind::ALL.len() as u64 % HOSTS.len() as u64) as usize];
+        self.hosts.unwrap_or_else(of_seed)
     }
 
     /// What clients do in a seed.
@@ -111,6 +124,13 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     }
 }
 
+fn hosts(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|hosts| (1..=HOSTS_MAX).contains(hosts))
+        .ok_or_else(|| format!("{text:?} is no number from 1 to {HOSTS_MAX}"))
+}
+
 fn faults(text: &str) -> Result<Faults, String> {
     let mut faults = Faults::NONE;
     for name in text.split(',') {
@@ -128,6 +148,7 @@ fn faults(text: &str) -> Result<Faults, String> {
             "damage" => faults.damage = true,
             "clock" => faults.clock = true,
             "network" => faults.network = true,
+            "pauses" => faults.pauses = true,
             other => return Err(format!("there is no fault {other:?}")),
         }
     }
@@ -150,6 +171,7 @@ pub fn faults_text(faults: Faults) -> String {
         (faults.damage, "damage"),
         (faults.clock, "clock"),
         (faults.network, "network"),
+        (faults.pauses, "pauses"),
     ];
     let names: Vec<&str> = all
         .into_iter()
@@ -178,7 +200,7 @@ mod tests {
         for text in [
             "none",
             "crashes,network",
-            "crashes,failed-syncs,full,clock,network",
+            "crashes,failed-syncs,full,clock,network,pauses",
         ] {
             assert_eq!(faults(text).map(faults_text), Ok(text.to_owned()));
         }

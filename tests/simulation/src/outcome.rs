@@ -12,6 +12,18 @@ pub struct Sums {
     pub answered: u64,
     /// Entries.
     pub entries: u64,
+    /// Times that a replica became leader.
+    pub elections: u64,
+    /// States that one replica took over from another.
+    pub installs: u64,
+    /// Disks that were lost.
+    pub wipes: u64,
+    /// Messages between replicas.
+    pub messages: u64,
+    /// Queries that were answered rightly from a state that was not the newest any more.
+    pub older_looks: u64,
+    /// Saves that found no room.
+    pub stuck: u64,
     /// Times that hosts ended.
     pub crashes: u64,
     /// Checkpoints.
@@ -34,6 +46,12 @@ impl Sums {
         self.seeds += 1;
         self.answered += report.answered;
         self.entries += report.entries;
+        self.elections += report.elections;
+        self.installs += report.installs;
+        self.wipes += report.wipes;
+        self.messages += report.messages;
+        self.older_looks += report.older_looks;
+        self.stuck += report.stuck;
         self.crashes += report.crashes;
         self.checkpoints += report.checkpoints;
         self.refusals += report.refusals;
@@ -47,6 +65,12 @@ impl Sums {
         self.seeds += other.seeds;
         self.answered += other.answered;
         self.entries += other.entries;
+        self.elections += other.elections;
+        self.installs += other.installs;
+        self.wipes += other.wipes;
+        self.messages += other.messages;
+        self.older_looks += other.older_looks;
+        self.stuck += other.stuck;
         self.crashes += other.crashes;
         self.checkpoints += other.checkpoints;
         self.refusals += other.refusals;
@@ -64,14 +88,21 @@ impl Sums {
     /// For people.
     pub fn text(&self) -> String {
         format!(
-            "{} calls, {} entries, {} ends of the host, {} checkpoints, {} refusals, {} damaged disks, {} s of simulated time; {:.0} calls in a minute of a core",
+            "{} calls, {} entries, {} elections, {} messages, {} states taken over, {} disks lost, {} older looks, {} ends of hosts, {} checkpoints, {} without room, {} refusals, {} damaged disks, {} s of simulated time, {:.0} times real time on a core; {:.0} calls in a minute of a core",
             self.answered,
             self.entries,
+            self.elections,
+            self.messages,
+            self.installs,
+            self.wipes,
+            self.older_looks,
             self.crashes,
             self.checkpoints,
+            self.stuck,
             self.refusals,
             self.damaged,
             self.virtual_time.as_secs(),
+            self.virtual_time.as_secs_f64() / self.core_time.as_secs_f64().max(1e-9),
             self.speed()
         )
     }
@@ -82,6 +113,12 @@ impl Sums {
             "seeds": self.seeds,
             "answered": self.answered,
             "entries": self.entries,
+            "elections": self.elections,
+            "installs": self.installs,
+            "wipes": self.wipes,
+            "messages": self.messages,
+            "older_looks": self.older_looks,
+            "stuck": self.stuck,
             "crashes": self.crashes,
             "checkpoints": self.checkpoints,
             "refusals": self.refusals,

@@ -21,9 +21,10 @@ pub fn tell(guests: &Guests, options: &Options, failure: &Failure) {
         format!(" --mutant {}", mutant.name())
     });
     println!(
-        "see it again: cargo xtask simulate --config {} --seeds {} --workload {} --faults {} --calls {} --clients {}{mutant}",
+        "see it again: cargo xtask simulate --config {} --seeds {} --hosts {} --workload {} --faults {} --calls {} --clients {}{mutant}",
         options.config.display(),
         plan.seed,
+        plan.hosts,
         failure.kind.name(),
         faults_text(plan.faults),
         plan.calls,

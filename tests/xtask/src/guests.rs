@@ -8,6 +8,8 @@ use std::path::Path;
 
 /// What guests are compiled to.
 const TARGET: &str = "wasm32-wasip2";
+/// That of the consensus engine, which is built as part of the host.
+const ENGINE_TARGET: &str = "wasm32-unknown-unknown";
 
 /// How they are compiled.
 const PROFILE: &str = "component";
@@ -17,7 +19,7 @@ const PROFILE: &str = "component";
 /// # Errors
 /// The target is missing and cannot be added; cargo cannot be run; Python 3 is missing.
 pub fn build(root: &Path) -> Result<bool> {
-    ensure_target(root)?;
+    ensure_targets(root)?;
     let workspace = Workspace::read(root)?;
     for guest in workspace.guests() {
         if !build_one(root, guest)? {
@@ -47,24 +49,30 @@ pub fn build_one(root: &Path, guest: &str) -> Result<bool> {
     succeeds(cargo(root, &arguments))
 }
 
-/// Adds the WebAssembly target to the toolchain if it is not there.
+/// Adds the WebAssembly targets to the toolchain if they are not there.
 ///
 /// # Errors
-/// It is missing and rustup is not there or fails.
-pub fn ensure_target(root: &Path) -> Result<()> {
+/// One is missing and rustup is not there or fails.
+pub fn ensure_targets(root: &Path) -> Result<()> {
+    [TARGET, ENGINE_TARGET]
+        .into_iter()
+        .try_for_each(|target| ensure_target(root, target))
+}
+
+fn ensure_target(root: &Path, target: &str) -> Result<()> {
     let folder = output(program(
         root,
         "rustc",
-        &["--print", "target-libdir", "--target", TARGET],
+        &["--print", "target-libdir", "--target", target],
     ));
     if folder.is_some_and(|folder| Path::new(folder.trim()).is_dir()) {
         return Ok(());
     }
-    match succeeds(program(root, "rustup", &["target", "add", TARGET])) {
+    match succeeds(program(root, "rustup", &["target", "add", target])) {
         Ok(true) => Ok(()),
-        Ok(false) => bail!("the target {TARGET} is missing; run `rustup target add {TARGET}`"),
+        Ok(false) => bail!("the target {target} is missing; run `rustup target add {target}`"),
         Err(error) => Err(error.context(format!(
-            "the target {TARGET} is missing and rustup cannot add it; install it by hand"
+            "the target {target} is missing and rustup cannot add it; install it by hand"
         ))),
     }
 }

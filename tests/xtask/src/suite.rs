@@ -14,7 +14,7 @@ use std::path::Path;
 /// # Errors
 /// The WebAssembly target is missing and cannot be added; a manifest is wrong.
 pub fn run(root: &Path) -> Result<bool> {
-    guests::ensure_target(root)?;
+    guests::ensure_targets(root)?;
     let workspace = Workspace::read(root)?;
     let mut failed = Vec::new();
     let mut step = |name: &str, result: Result<bool>| match result {

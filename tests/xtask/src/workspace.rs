@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// The package of the program.
 pub const PROGRAM: &str = "bookshop-host";
 
+/// The package of the consensus engine.
+const ENGINE: &str = "raft-engine";
+
 /// Folders of packages that are compiled to WebAssembly.
 const GUESTS: [&str; 2] = ["components", "tests/fixtures"];
 
@@ -61,13 +64,15 @@ impl Workspace {
         &self.target_directory
     }
 
-    /// Packages that become components: libraries that export, and programs, which are daemons.
+    /// Packages that become components: libraries that export, and programs, which are daemons. Not the consensus engine, which is part of the host and
+    /// built with it.
     pub fn guests(&self) -> Vec<&str> {
         let folders = GUESTS.map(|folder| self.workspace_root.join(folder));
         let is_guest = |package: &&Package| {
             folders
                 .iter()
                 .any(|folder| package.manifest_path.starts_with(folder))
+                && package.name != ENGINE
                 && package.targets.iter().any(|target| {
                     target
                         .kind
@@ -122,6 +127,7 @@ mod tests {
         let packages = [
             package("bookshop-host", "host", "bin", &["wasmtime"]),
             package("orders", "components/orders", "cdylib", &["wit-bindgen"]),
+            package("raft-engine", "components/raft", "cdylib", &[]),
             package("rules", "components/rules", "lib", &[]),
             package("it", "tests/it", "test", &["bookshop-host"]),
             package("fixture-trap", "tests/fixtures/trap", "cdylib", &[]),
@@ -147,7 +153,14 @@ mod tests {
         assert_eq!(engine, ["bookshop-host", "it"]);
         assert_eq!(
             rest,
-            ["orders", "rules", "fixture-trap", "fixture-daemon", "xtask"]
+            [
+                "orders",
+                "raft-engine",
+                "rules",
+                "fixture-trap",
+                "fixture-daemon",
+                "xtask"
+            ]
         );
     }
 }

@@ -120,6 +120,7 @@ async fn admin(config: &Arc<Config>, host: &crate::config::HostName, os: &Os) ->
         parent: Parent::none(),
         peers: Arc::new(Peers::new(config, host, log.clone(), os.clone())),
         chaos: crate::chaos::Chaos::new(config, host, log.clone(), os.clone()),
+        pins: crate::groups::snapshots::Pins::new(os.clone()),
         log,
         started: os.clock.monotonic(),
         os: os.clone(),

@@ -2,7 +2,7 @@
 
 use super::super::error::ApiError;
 use super::super::find::Found;
-use super::{short, wrong_count};
+use super::{short, text, wrong_count};
 use crate::json::to_json;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,8 +32,8 @@ pub fn arguments(found: &Found<'_>, body: &[u8]) -> Result<Vec<Val>, ApiError> {
         .ty
         .params()
         .zip(&arguments)
-        .map(|((name, ty), text)| {
-            Val::from_wave(&ty, text).map_err(|error| {
+        .map(|((name, ty), written)| {
+            text::read(&ty, written).map_err(|error| {
                 found.incompatible(format!(
                     "argument {name} of {} is not WAVE text of type {}: {error:#}",
                     function.name,
@@ -47,7 +47,7 @@ pub fn arguments(found: &Found<'_>, body: &[u8]) -> Result<Vec<Val>, ApiError> {
 /// The results as text, and as JSON for those who would rather have that.
 pub fn results(found: &Found<'_>, results: &[Val]) -> Result<Value, ApiError> {
     let result = |(ty, value): (wasmtime::component::types::Type, &Val)| {
-        let wave = value.to_wave().map_err(|error| {
+        let wave = text::shown(value).to_wave().map_err(|error| {
             found.incompatible(format!("the result cannot be written as WAVE: {error:#}"))
         })?;
         Ok(json!({ "wave": wave, "json": to_json(value, &ty) }))

@@ -8,6 +8,7 @@ use crate::cli::progress::{Console, Progress};
 use crate::cli::{check, output};
 use crate::compile::Compiler;
 use crate::config::{Config, ServiceConfig};
+use crate::consensus::Engines;
 use crate::engine;
 use crate::host::COMPILED_FOLDER;
 use crate::os::process;
@@ -228,6 +229,10 @@ async fn machine_code(
         config.cluster.data.join(COMPILED_FOLDER),
         os.clone(),
     );
+    if services.iter().any(|service| service.replicated.is_some()) {
+        // Hosts that start together would each compile it otherwise.
+        Engines::kept(&compiler).map_err(|error| BuildError::Engine(error.to_string()))?;
+    }
     let is_reported = |service: &ServiceConfig| {
         let name = service.name.as_str();
         report.unbuilt.iter().any(|unbuilt| unbuilt == name)

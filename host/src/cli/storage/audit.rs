@@ -234,9 +234,9 @@ fn text(file: &Path, audit: &Audit, style: Style) -> String {
         }
         if problems(host) > 0 {
             lines.push(format!(
-                "{} cannot start like this. Put a copy of {} from before back; or move the folder away, and the host begins with nothing: what its services kept is lost then.",
+                "{} cannot start like this. Move {folder} away, and what services with several replicas keep comes back from the other hosts; what others kept is lost then. Put a copy of {folder} from before back only if no service on it has several replicas: an old copy has forgotten what this host promised the others.",
                 host.host,
-                host.folder.display()
+                folder = host.folder.display()
             ));
         }
     }
@@ -361,7 +361,7 @@ mod tests {
             beta: 12.0 KiB of 64.0 MiB of the log in 2 segments are used (1.0 KiB at its end were being written when the host was ended, and will be cut off), no state store
             error: beta: data/beta/log/0000000001.log at byte 1536: a damaged sector
             error: beta: data/beta/state/state.redb: the state store is missing
-            beta cannot start like this. Put a copy of data/beta from before back; or move the folder away, and the host begins with nothing: what its services kept is lost then.
+            beta cannot start like this. Move data/beta away, and what services with several replicas keep comes back from the other hosts; what others kept is lost then. Put a copy of data/beta from before back only if no service on it has several replicas: an old copy has forgotten what this host promised the others.
             c.toml: 1 host, 2 problems"#]]
         .assert_eq(&text(Path::new("c.toml"), &audit, Style::PLAIN));
     }

@@ -7,7 +7,9 @@ use crate::log::{self, Dumped, Stored};
 use crate::os::Os;
 use crate::os::disk::FolderLock;
 use crate::replica::group::{self, Group};
+use crate::replica::member;
 use crate::replica::sessions::Bounds;
+use crate::replica::wit::EntryKind;
 use crate::state::{self, OpenError, Store, View};
 use crate::supervisor::chain;
 use bytes::Bytes;
@@ -214,7 +216,10 @@ impl Folder {
                 what,
             });
         };
-        for state::Group { id, name, applied } in known {
+        for state::Group {
+            id, name, applied, ..
+        } in known
+        {
             let of_group = report.groups.iter().find(|group| group.group == id.0);
             let last = of_group.map_or(0, |group| group.last);
             let first = of_group.and_then(|group| group.first).unwrap_or(last + 1);
@@ -222,7 +227,7 @@ impl Folder {
                 problem(format!(
                     "the log of service {name} ends at entry {last}, and the state store has {applied}: entries that were acknowledged may be missing"
                 ));
-            } else if first > applied + 1 {
+            } else if first > (*applied).max(1) + 1 {
                 problem(format!(
                     "the log of service {name} begins at entry {first}, and the state store ends at {applied}: those between are missing"
                 ));
@@ -279,11 +284,28 @@ fn recover(
         },
         mutant: None,
     };
-    let recovered = Group::recover(options, View::new(base), group.applied, entries.clone());
+    // A group begins at entry 1, which is not in the log.
+    let first = entries
+        .first()
+        .map_or(group.applied, |(index, _)| index - 1);
+    let from = group.applied.max(first);
+    let failed = |error: &dyn std::error::Error| chain(error);
+    let mut recovered =
+        Group::recover(options, View::new(base), from).map_err(|error| failed(&error))?;
+    for record in &entries {
+        let entry = member::decode_record(record.clone()).map_err(|error| failed(&error))?;
+        let data = match entry.kind {
+            EntryKind::Normal => entry.data,
+            EntryKind::Change => Bytes::new(),
+        };
+        recovered
+            .apply(entry.index, &data, &mut Vec::new())
+            .map_err(|error| failed(&error))?;
+    }
     Ok(Service {
         name: group.name.clone(),
         checkpoint: group.applied,
         entries,
-        group: recovered.map_err(|error| chain(&error))?,
+        group: recovered,
     })
 }

@@ -70,7 +70,7 @@ fn a_replicated_service_is_read() {
 }
 
 #[test]
-fn this_version_runs_one_replica() {
+fn replicas_are_an_odd_number() {
     let replicated =
         |replicas: &str| format!("[service.a]\nwasm = \"a.wasm\"\nreplicated = {{ {replicas} }}");
     check(
@@ -78,21 +78,27 @@ fn this_version_runs_one_replica() {
         expect!["c:11:1: service.a.replicated.replicas: is missing; add replicas = 1"],
     );
     check(
-        &replicated("replicas = 3"),
+        &replicated("replicas = 2"),
         expect![
-            "c:11:27: service.a.replicated.replicas: this version runs one replica, not 3; write 1"
+            "c:11:27: service.a.replicated.replicas: 2 replicas survive no more failures than 1; write 1, 3, 5 or 7"
+        ],
+    );
+    check(
+        &replicated("replicas = 8"),
+        expect![
+            "c:11:27: service.a.replicated.replicas: a service has at most 7 replicas, not 8; write 1, 3, 5 or 7"
         ],
     );
     check(
         &replicated("replicas = 0"),
         expect![
-            "c:11:27: service.a.replicated.replicas: a service has at least one replica, not 0; write 1"
+            "c:11:27: service.a.replicated.replicas: a service has at least one replica, not 0; write 1, 3, 5 or 7"
         ],
     );
     check(
         &replicated("replicas = -1"),
         expect![
-            "c:11:27: service.a.replicated.replicas: a service has at least one replica, not -1; write 1"
+            "c:11:27: service.a.replicated.replicas: a service has at least one replica, not -1; write 1, 3, 5 or 7"
         ],
     );
     check(
@@ -174,6 +180,85 @@ fn the_state_of_one_replica_is_on_one_host() {
     check(
         "[service.a]\nwasm = \"a.wasm\"\nreplicated = { replicas = 1 }",
         expect![""],
+    );
+}
+
+#[test]
+fn each_replica_has_a_host() {
+    let hosts = |count: usize| {
+        let more = |index: usize| {
+            let name = ["beta", "gamma", "delta", "epsilon"][index];
+            let port = 2000 + index * 10;
+            format!(
+                "[[host]]\nname = \"{name}\"\nhttp = \"127.0.0.1:{port}\"\npeer = \"127.0.0.1:{}\"\napi = \"127.0.0.1:{}\"\nadmin = \"127.0.0.1:{}\"\n",
+                port + 1,
+                port + 2,
+                port + 3
+            )
+        };
+        (0..count - 1).map(more).collect::<String>()
+    };
+    let service = |count, replicas: u32, placed: &str| {
+        format!(
+            "{}[service.a]\nwasm = \"a.wasm\"\nreplicated = {{ replicas = {replicas} }}\n{placed}",
+            hosts(count)
+        )
+    };
+    for good in [
+        service(3, 3, ""),
+        service(3, 3, "hosts = \"all\""),
+        service(5, 3, "hosts = [\"gamma\", \"alpha\", \"delta\"]"),
+        service(5, 5, ""),
+    ] {
+        check(&good, expect![""]);
+    }
+    check(
+        &service(5, 3, ""),
+        expect![[
+            r#"c:35:1: service.a.replicated: 3 replicas are on 3 hosts, and this service has 5; add hosts = ["alpha", "beta", "gamma"]"#
+        ]],
+    );
+    check(
+        &service(5, 3, "hosts = [\"delta\", \"beta\"]"),
+        expect![[
+            r#"c:36:1: service.a.hosts: 3 replicas are on 3 hosts, and this service has 2; write hosts = ["beta", "delta", "alpha"]"#
+        ]],
+    );
+    check(
+        &service(3, 1, "hosts = [\"beta\", \"alpha\"]"),
+        expect![[
+            r#"c:24:1: service.a.hosts: the state of one replica is on one host, and this service has several; write hosts = ["alpha"]"#
+        ]],
+    );
+    check(
+        &service(2, 3, ""),
+        expect![
+            "c:17:1: service.a.replicated: 3 replicas need 3 hosts, and this file has 2; add hosts, or write replicas = 1"
+        ],
+    );
+    check(
+        &service(4, 5, "hosts = [\"alpha\"]"),
+        expect![
+            "c:29:1: service.a.replicated: 5 replicas need 5 hosts, and this file has 4; add hosts, or write replicas = 3"
+        ],
+    );
+}
+
+#[test]
+fn an_election_waits_for_several_heartbeats() {
+    let cluster = |lines: &str| BASE.replace("[[host]]", &format!("{lines}\n[[host]]"));
+    check_text(&cluster("heartbeat-interval = \"40ms\""), expect![""]);
+    check_text(
+        &cluster("heartbeat-interval = \"41ms\""),
+        expect![[
+            r#"c:3:1: cluster.heartbeat-interval: election-timeout (200ms) is less than 5 times heartbeat-interval (41ms), so one late heartbeat would end a leader; write election-timeout = "205ms" or more, or a shorter heartbeat-interval"#
+        ]],
+    );
+    check_text(
+        &cluster("heartbeat-interval = \"5ms\"\nelection-timeout = \"24ms\""),
+        expect![[
+            r#"c:4:1: cluster.election-timeout: election-timeout (24ms) is less than 5 times heartbeat-interval (5ms), so one late heartbeat would end a leader; write election-timeout = "25ms" or more, or a shorter heartbeat-interval"#
+        ]],
     );
 }
 

@@ -67,6 +67,15 @@ pub enum RecoveryError {
         #[source]
         source: GroupError,
     },
+    /// Who belongs to a group cannot be understood.
+    #[error("the members of the group of service {service} cannot be read")]
+    Members {
+        /// The service.
+        service: String,
+        /// Why.
+        #[source]
+        source: Box<crate::replica::member::MemberError>,
+    },
     /// A thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),

@@ -3,14 +3,13 @@
 use super::RecoveryError;
 use crate::log::{self, Cut, Log};
 use crate::os::BlockDisk;
+use crate::replica::identity::{self, Birth, Identity, Position};
+use crate::replica::member::{Record, decode_record};
 use crate::state::{self, GroupId, Store};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// What a group's state in the log begins with: its format. The service's name follows.
-const FORMAT: u8 = 1;
 
 /// Where a host keeps things.
 pub(crate) struct Files<'a> {
@@ -32,17 +31,21 @@ pub(crate) struct Opened {
 pub(crate) struct Found {
     pub id: GroupId,
     pub name: String,
-    /// The last entry that the state store has.
+    /// The replica's own record; none if this host has none of the group.
+    pub identity: Option<Identity>,
+    /// The last entry that the state store has; 0 if there was no checkpoint.
     pub applied: u64,
     /// What the log has, in order.
-    pub entries: Vec<(u64, Bytes)>,
+    pub records: Vec<Record>,
+    /// What it had was given up.
+    pub is_void: bool,
 }
 
 /// What the log says of groups.
 #[derive(Default)]
 struct Logged {
-    entries: BTreeMap<u32, Vec<(u64, Bytes)>>,
-    names: BTreeMap<u32, Vec<u8>>,
+    entries: BTreeMap<u32, Vec<Record>>,
+    identities: BTreeMap<u32, Bytes>,
 }
 
 impl Logged {
@@ -59,7 +62,7 @@ impl Logged {
                 entries.push((index, Bytes::copy_from_slice(payload)));
             }
             log::Record::State { group, bytes } => {
-                self.names.insert(group, bytes.to_vec());
+                self.identities.insert(group, Bytes::copy_from_slice(bytes));
             }
         }
     }
@@ -103,11 +106,15 @@ impl Files<'_> {
             .iter()
             .map(|group| (group.id.0, group.applied))
             .collect();
+        let log_options = log::Options {
+            elsewhere: identity::elsewhere,
+            ..self.log_options.clone()
+        };
         let mut logged = Logged::default();
         let (mut log, recovery) = Log::open(
             Arc::clone(self.blocks),
             &self.log,
-            &self.log_options,
+            &log_options,
             &must_have,
             &mut |record| logged.take(record),
         )
@@ -115,68 +122,147 @@ impl Files<'_> {
             folder: self.log.clone(),
             source,
         })?;
-        self.compare(&known, &logged, &mut log)?;
-        let found = |state::Group { id, name, applied }| Found {
-            entries: logged.entries.remove(&id.0).unwrap_or_default(),
-            id,
-            name,
-            applied,
-        };
+        let groups = known
+            .into_iter()
+            .map(|group| self.compare(group, &mut logged, &store, &mut log))
+            .collect::<Result<_, _>>()?;
+        log.sync()
+            .map_err(|error| self.strange(format!("it cannot be written: {error}")))?;
+        if let Some(group) = logged.identities.keys().chain(logged.entries.keys()).next() {
+            return Err(self.strange(format!(
+                "it has entries of a service, number {group}, that the state store does not know"
+            )));
+        }
         Ok(Opened {
-            groups: known.into_iter().map(found).collect(),
+            groups,
             store,
             log,
             cut: recovery.cut,
         })
     }
 
+    fn strange(&self, what: String) -> RecoveryError {
+        RecoveryError::Strange {
+            folder: self.log.clone(),
+            what,
+        }
+    }
+
     /// The numbers of groups mean something only to one state store: the log says by name whose they are.
     fn compare(
         &self,
-        known: &[state::Group],
-        logged: &Logged,
+        group: state::Group,
+        logged: &mut Logged,
+        store: &Store,
         log: &mut Log,
-    ) -> Result<(), RecoveryError> {
-        let strange = |what| RecoveryError::Strange {
-            folder: self.log.clone(),
-            what,
-        };
-        let unknown = logged
-            .entries
-            .keys()
-            .chain(logged.names.keys())
-            .find(|group| known.iter().all(|known| known.id.0 != **group));
-        if let Some(group) = unknown {
-            return Err(strange(format!(
-                "it has entries of a service, number {group}, that the state store does not know"
-            )));
+    ) -> Result<Found, RecoveryError> {
+        let state::Group {
+            id, name, applied, ..
+        } = group;
+        let mut records = logged.entries.remove(&id.0).unwrap_or_default();
+        if log.first(id.0).is_none() {
+            // They were dropped for a state that came from elsewhere, or are all compacted.
+            records.clear();
         }
-        for state::Group { id, name, applied } in known {
-            let state = [&[FORMAT], name.as_bytes()].concat();
-            match logged.names.get(&id.0) {
-                Some(logged) if *logged == state => {}
-                Some(logged) => {
-                    let other = String::from_utf8_lossy(logged.get(1..).unwrap_or_default());
-                    return Err(strange(format!(
-                        "service number {} is {other:?} in the log and {name:?} in the state store",
-                        id.0
-                    )));
-                }
-                None => {
-                    log.set_state(id.0, &state)
-                        .map_err(|error| strange(format!("it cannot be written: {error}")))?;
-                }
-            }
-            // An old copy of the state store, or one that was made anew, is told by this from one that fits.
-            if let Some(first) = log.first(id.0).filter(|first| *first > applied + 1) {
-                return Err(strange(format!(
-                    "the state of service {name} ends with entry {applied}, and the log begins with entry {first}"
+        let Some(bytes) = logged.identities.remove(&id.0) else {
+            if applied > 0 || !records.is_empty() {
+                return Err(self.strange(format!(
+                    "it does not say whose replica of service {name} this is"
                 )));
             }
-            // The log may not know of the last checkpoint.
-            log.compact(id.0, *applied);
+            return Ok(Found {
+                id,
+                name,
+                identity: None,
+                applied,
+                records,
+                is_void: false,
+            });
+        };
+        let mut identity = Identity::from_bytes(bytes).map_err(|_| {
+            self.strange(format!(
+                "what it says of service number {} was written by another version of this program",
+                id.0
+            ))
+        })?;
+        if identity.service != name {
+            return Err(self.strange(format!(
+                "service number {} is {:?} in the log and {name:?} in the state store",
+                id.0, identity.service
+            )));
         }
-        log.sync()
-            .map_err(|error| strange(format!("it cannot be written: {error}")))
+        if identity.birth == Birth::Void {
+            return self.give_up(id, name, identity, store, log);
+        }
+        if let Some(installing) = identity.installing.take()
+            && applied >= installing.index
+            && is_foreign(&records, identity.start, installing)
+        {
+            // The host ended between putting another replica's state in place and telling the log.
+            identity.start = installing;
+            records.clear();
+            log.restart(id.0, installing.index)
+                .and_then(|()| log.set_state(id.0, &identity.to_bytes()))
+                .map_err(|error| self.strange(format!("it cannot be written: {error}")))?;
+        }
+        // An old copy of the state store, or one that was made anew, is told by this from one that fits.
+        if identity.start.index > applied.max(1) {
+            return Err(self.strange(format!(
+                "the state of service {name} ends with entry {applied}, and the log begins after entry {}",
+                identity.start.index
+            )));
+        }
+        records.retain(|(index, _)| *index > identity.start.index);
+        if let Some((first, _)) = records.first()
+            && *first > identity.start.index + 1
+        {
+            return Err(self.strange(format!(
+                "the log of service {name} begins with entry {first}, and should begin after {}",
+                identity.start.index
+            )));
+        }
+        Ok(Found {
+            id,
+            name,
+            identity: Some(identity),
+            applied,
+            records,
+            is_void: false,
+        })
     }
+
+    /// The host ended while a replica gave up what it had, or before it got anything new.
+    fn give_up(
+        &self,
+        id: GroupId,
+        name: String,
+        identity: Identity,
+        store: &Store,
+        log: &mut Log,
+    ) -> Result<Found, RecoveryError> {
+        store.forget(id).map_err(|source| RecoveryError::Store {
+            folder: self.state.clone(),
+            source,
+        })?;
+        log.restart(id.0, 0)
+            .map_err(|error| self.strange(format!("it cannot be written: {error}")))?;
+        Ok(Found {
+            id,
+            name,
+            identity: Some(identity),
+            applied: 0,
+            records: Vec::new(),
+            is_void: true,
+        })
+    }
+}
+
+/// Whether a log does not lead to a state that came from elsewhere: it ends before, or has other entries there.
+fn is_foreign(records: &[Record], start: Position, installed: Position) -> bool {
+    if start.index >= installed.index {
+        return false;
+    }
+    let found = records.iter().find(|(index, _)| *index == installed.index);
+    let entry = found.and_then(|record| decode_record(record.clone()).ok());
+    entry.is_none_or(|entry| entry.term != installed.term)
 }

@@ -54,6 +54,7 @@ impl World {
             options: Options {
                 segment_bytes,
                 mutant,
+                ..Options::default()
             },
             log: None,
             random: Random::new(seed ^ 0x1234_5678),

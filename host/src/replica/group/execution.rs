@@ -29,7 +29,9 @@ impl Group {
         waiting: Waiting,
         actions: &mut Vec<Action>,
     ) -> Result<(), GroupError> {
-        let view = &self.speculative;
+        let Some(view) = &self.speculative else {
+            return Ok(());
+        };
         let meta = self.speculative_meta();
         let time_ms = self.time.at(now);
         let job = match &waiting {
@@ -71,6 +73,7 @@ impl Group {
                 }
             }
         };
+        let view = view.clone();
         self.running = Some(Running {
             waiting,
             time_ms,
@@ -78,7 +81,7 @@ impl Group {
         });
         actions.push(Action::Run {
             job,
-            view: self.speculative.clone(),
+            view,
             meta,
             time_ms,
         });
@@ -122,7 +125,11 @@ impl Group {
     ) -> Result<(), GroupError> {
         let (kind, cause) = match &running.waiting {
             Waiting::Command(id, None) if effects.is_empty() => {
-                self.answer(*id, Answer::Own, actions);
+                if self.pending.is_empty() && !self.is_alone && !self.has(Mutant::TrustLead) {
+                    actions.push(Action::Confirm(*id));
+                } else {
+                    self.answer(*id, Answer::Own, actions);
+                }
                 return Ok(());
             }
             Waiting::Command(..) => (Kind::Command, Cause::Command),
@@ -130,7 +137,10 @@ impl Group {
             Waiting::Reply(id) => (Kind::Reply, Cause::Reply(*id)),
         };
         let index = self.last_index() + 1;
-        let mut draft = Draft::new(&self.speculative, self.speculative_meta());
+        let Some(speculative) = &self.speculative else {
+            return Ok(());
+        };
+        let mut draft = Draft::new(speculative, self.speculative_meta());
         draft.meta.time_ms = draft.meta.time_ms.max(running.time_ms);
         draft.meta.data_bytes = effects.data_bytes;
         draft.extend(effects.writes);
@@ -173,10 +183,11 @@ impl Group {
         };
         actions.push(Action::Append {
             index,
-            generation: self.generation,
             entry: entry.to_bytes(),
         });
-        self.speculative.apply(entry.writes.iter().cloned());
+        if let Some(speculative) = &mut self.speculative {
+            speculative.apply(entry.writes.iter().cloned());
+        }
         self.pending_bytes += bytes;
         self.pending.push_back(Pending {
             index,

@@ -1,11 +1,11 @@
 //! What the store and its views cost, on the real disk: `cargo test --release -- --ignored --nocapture state_costs`.
 
-use super::fold;
+use super::{fold, view};
 use crate::os::BlockDisk;
 use crate::os::block::RealBlockDisk;
 use crate::os::clock::{Clock, RealClock};
 use crate::simulation::random::Random;
-use crate::state::{Layer, Store, View};
+use crate::state::{GroupId, Layer, Store, View};
 use bytes::Bytes;
 use std::hint::black_box;
 use std::path::Path;
@@ -73,6 +73,7 @@ fn state_costs() {
         measure("hash", 1, || {
             black_box(store.hash(group).unwrap());
         });
+        snapshot(&store, group);
     }
     let bytes = disk
         .open(&folder.join("state.redb"))
@@ -83,6 +84,35 @@ fn state_costs() {
         drop(Store::open(&disk, &folder).unwrap());
     });
     remove(&disk, &folder);
+}
+
+/// All of a group, sent to itself.
+fn snapshot(store: &Store, group: GroupId) {
+    let source = view(store, group);
+    measure("hash of a view in slices of 1,000 pairs", 1, || {
+        let mut hash = source.hash(3);
+        while hash.advance(1_000).unwrap().is_none() {}
+    });
+    let mut staging = store.stage(group);
+    let mut after = None;
+    let mut is_last = false;
+    measure("50 MB in chunks of 1 MB, read and staged", 1, || {
+        while !is_last {
+            let chunk = source.chunk(after.as_ref(), 1 << 20).unwrap();
+            staging.append(&chunk.pairs).unwrap();
+            after = staging.resume_after();
+            is_last = chunk.is_last;
+        }
+    });
+    measure("install", 1, || drop(staging.install(3).unwrap()));
+    drop(source);
+    let mut steps = 1;
+    measure("all steps of a sweep", 1, || {
+        while store.sweep().unwrap() {
+            steps += 1;
+        }
+    });
+    println!("steps: {steps}");
 }
 
 fn reads(mut view: View, random: &mut Random) {

@@ -46,6 +46,7 @@ fn said(state: &str) -> Said {
         services: BTreeMap::from([("everywhere".to_owned(), state.to_owned())]),
         round_trip: Duration::from_micros(50),
         skew_ms: 0,
+        leads: BTreeMap::new(),
     }
 }
 

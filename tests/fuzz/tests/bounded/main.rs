@@ -4,7 +4,9 @@ mod random;
 mod values;
 
 use bookshop_host::payload::values_bytes;
-use fuzz::message::{self, TYPE_BYTES};
+use bookshop_host::replica::message;
+use bookshop_host::replica::wit::{Entry, EntryKind, Members, Message, MessageKind, Snapshot};
+use fuzz::message::{TYPE_BYTES, of_input};
 use random::Random;
 use std::path::Path;
 
@@ -38,7 +40,7 @@ fn whatever_a_message_says_the_decoder_keeps_its_promises() {
     let (mut intact, mut mutated) = (0_u64, 0_u64);
     run("decode", 100_000, |random| {
         let head = random.bytes(TYPE_BYTES);
-        let (ty, _) = message::of_input(&head);
+        let (ty, _) = of_input(&head);
         let valid = values::of_message(&ty, random).map(|values| {
             let bytes = ty.encode(&values).expect("the values have their types");
             let counted = values_bytes(&values);
@@ -68,7 +70,7 @@ fn whatever_a_message_says_the_decoder_keeps_its_promises() {
 #[test]
 fn every_beginning_of_a_message_is_refused_or_read() {
     run("beginnings", 30_000, |random| {
-        let (ty, _) = message::of_input(&random.bytes(TYPE_BYTES));
+        let (ty, _) = of_input(&random.bytes(TYPE_BYTES));
         let Some(values) = values::of_message(&ty, random) else {
             return;
         };
@@ -78,6 +80,57 @@ fn every_beginning_of_a_message_is_refused_or_read() {
             assert!(beginning.is_err(), "{length} of {} bytes", bytes.len());
         }
     });
+}
+
+#[test]
+fn whatever_another_replica_says_it_is_refused_or_read() {
+    let entry = |index, kind, bytes: usize| Entry {
+        index,
+        term: 3,
+        kind,
+        data: vec![7; bytes],
+    };
+    let valid = Message {
+        kind: MessageKind::Append,
+        to: 1,
+        from: 2,
+        term: 3,
+        log_term: 2,
+        index: 300,
+        commit: 299,
+        commit_term: 2,
+        reject: false,
+        reject_hint: 0,
+        request_snapshot: 0,
+        priority: -1,
+        context: vec![1; 8],
+        entries: vec![
+            entry(301, EntryKind::Normal, 40),
+            entry(302, EntryKind::Change, 0),
+        ],
+        snapshot: Some(Snapshot {
+            index: 200,
+            term: 1,
+            members: Members {
+                voters: vec![1, 2, 3],
+                learners: vec![4],
+                outgoing: Vec::new(),
+                learners_next: Vec::new(),
+                auto_leave: true,
+            },
+        }),
+    };
+    let valid = message::encode(&valid).expect("it is small");
+    let mut read = 0_u64;
+    run("replica", 500_000, |random| {
+        let mut bytes = valid.to_vec();
+        for _ in 0..random.below(4) {
+            random.mutate(&mut bytes);
+        }
+        read += u64::from(fuzz::replica(&bytes));
+    });
+    println!("replica: {read} were messages");
+    assert!(read > 0);
 }
 
 #[test]

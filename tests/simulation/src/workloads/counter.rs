@@ -79,6 +79,10 @@ impl Counts {
 }
 
 impl Workload for Counter {
+    fn services(&self) -> &'static [&'static str] {
+        &["counter", "keeper"]
+    }
+
     fn next(&mut self, _client: usize, random: &mut Random) -> Option<Request> {
         let service = choose(random, &SERVICES).copied().unwrap_or_default();
         let key = format!("key-{}", random.below(KEYS));

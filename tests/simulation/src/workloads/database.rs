@@ -87,6 +87,10 @@ impl Database {
 }
 
 impl Workload for Database {
+    fn services(&self) -> &'static [&'static str] {
+        &["database"]
+    }
+
     fn next(&mut self, _client: usize, random: &mut Random) -> Option<Request> {
         let key = key(random);
         let (function, arguments) = match random.below(100) {

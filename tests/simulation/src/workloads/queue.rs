@@ -206,6 +206,10 @@ impl Queue {
 }
 
 impl Workload for Queue {
+    fn services(&self) -> &'static [&'static str] {
+        &["order-queue"]
+    }
+
     fn next(&mut self, client: usize, random: &mut Random) -> Option<Request> {
         Some(if random.chance(400) {
             self.enqueue(random)

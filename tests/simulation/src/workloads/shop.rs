@@ -35,6 +35,10 @@ impl Shop {
 }
 
 impl Workload for Shop {
+    fn services(&self) -> &'static [&'static str] {
+        &["orders", "order-queue"]
+    }
+
     fn next(&mut self, client: usize, random: &mut Random) -> Option<Request> {
         let key = &mut self.next_key;
         Some(if self.has_workers == Workers::Some && random.chance(500) {

@@ -1,0 +1,214 @@
+//! Runs guests on simulated hosts: commands, timers' handlers and those of answers.
+
+use super::history::{Cause, Origin};
+use super::run::Made;
+use super::told::{Look, Sight};
+use super::world::{Step, Stop, World, violated};
+use crate::call_error::CallError;
+use crate::dispatch::Dispatch;
+use crate::envelope::Envelope;
+use crate::groups::run::{self, Call};
+use crate::os::Os;
+use crate::replica::event::{CommandId, Event, Job, Outcome};
+use crate::replica::keyspace::Meta;
+use crate::replica::member::Input;
+use crate::replica::work::{Access, Work};
+use crate::services::FunctionType;
+use crate::state::{GroupId, View};
+use serde_json::Value;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use wasmtime::component::Val;
+
+/// Polls after which a guest waits for something that a simulation does not have.
+const POLLS_MAX: u32 = 10_000;
+
+/// A job's run is over; its group hears of it when the time that it took has passed.
+pub(super) struct Ran {
+    /// Which job it was: those that were abandoned are not told of.
+    pub job: u64,
+    outcome: Outcome,
+    command: Option<CommandId>,
+    /// What it made; none if it failed.
+    origin: Option<Origin>,
+    /// Why it failed, for its caller.
+    error: Option<CallError>,
+    results: Vec<Val>,
+    time_ms: u64,
+}
+
+/// Runs what waits for nothing.
+pub(super) fn block<T>(future: impl Future<Output = T>) -> Result<T, Stop> {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..POLLS_MAX {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return Ok(output);
+        }
+    }
+    violated("a guest waits for something that a simulation does not have")
+}
+
+pub(super) fn envelope(os: &Os, key: Option<&str>) -> Envelope {
+    let deadline = os.clock.monotonic() + Duration::from_secs(30);
+    let mut envelope = Envelope::enter(os.entropy.as_ref(), &"simulation".into(), deadline, 8);
+    envelope.idempotency_key = key.map(Into::into);
+    envelope
+}
+
+impl World<'_> {
+    /// A job is done.
+    pub(super) fn ran(&mut self, host: usize, group: GroupId, ran: Ran) -> Step {
+        let Ran {
+            job,
+            outcome,
+            command,
+            origin,
+            error,
+            results,
+            time_ms,
+        } = ran;
+        let Some(replica) = self.hosts[host].replica_mut(group) else {
+            return Ok(());
+        };
+        if replica.job != job {
+            return Ok(());
+        }
+        replica.job += 1;
+        match (command, error) {
+            (Some(id), Some(error)) => {
+                if let Some(pending) = replica.commands.remove(&id) {
+                    self.give(host, pending.from, Err(error), None);
+                }
+            }
+            (None, Some(error)) => self.tell_of(host, || format!("a handler failed: {error}")),
+            (Some(id), None) => {
+                if let Some(pending) = replica.commands.get_mut(&id) {
+                    pending.results = results;
+                    let is_look =
+                        matches!(&outcome, Outcome::Done { effects, .. } if effects.is_empty());
+                    if is_look
+                        && pending.key.is_none()
+                        && let (Cause::Client(caller, _, request), Some(origin)) =
+                            (&pending.cause, &origin)
+                    {
+                        let look = Look {
+                            host,
+                            group,
+                            seen: pending.seen,
+                            sight: Sight {
+                                caller: *caller,
+                                request: Arc::clone(request),
+                                time_ms,
+                                result: origin.result.clone(),
+                            },
+                        };
+                        self.looked(look)?;
+                    }
+                }
+            }
+            (None, None) => {}
+        }
+        let made = origin.map(|origin| Made { command, origin });
+        self.step_with(host, group, Input::Group(Event::Ran(outcome)), made)
+    }
+
+    pub(super) fn run_job(
+        &mut self,
+        host: usize,
+        group: GroupId,
+        job: Job,
+        view: View,
+        meta: Meta,
+        time_ms: u64,
+    ) -> Result<Ran, Stop> {
+        let history = self.histories.get(&group);
+        let host = &mut self.hosts[host];
+        let (services, os) = (Arc::clone(&host.services), host.os.clone());
+        let dispatch: Arc<dyn Dispatch> = Arc::clone(&host.dispatch) as Arc<dyn Dispatch>;
+        let mut ran = Ran {
+            job: 0,
+            outcome: Outcome::Failed,
+            command: None,
+            origin: None,
+            error: None,
+            results: Vec::new(),
+            time_ms,
+        };
+        let Some(replica) = host.replica_mut(group) else {
+            return Ok(ran);
+        };
+        ran.job = replica.job;
+        let Some((slot, version)) = services
+            .find(&replica.name)
+            .and_then(|slot| Some((slot, slot.running()?)))
+        else {
+            return violated(format!("{} does not run", replica.name));
+        };
+        let limits = &slot.service.config.limits;
+        let work = Work::new(view, meta, time_ms, limits.storage_bytes, Access::Write);
+        let mut key = None;
+        let mut types = None;
+        let (cause, call) = match job {
+            Job::Command { id, keeps_answer } => {
+                let seen = replica.member.group().last_index();
+                let known = (seen <= replica.applied).then(|| history?.1.term(seen));
+                let term = known.flatten().unwrap_or(replica.member.standing().term);
+                let Some(pending) = replica.commands.get_mut(&id) else {
+                    return violated("a command runs that nobody waits for");
+                };
+                ran.command = Some(id);
+                key = pending.key;
+                types = Some(Arc::clone(&pending.types));
+                pending.seen = (seen, term);
+                let call = Call {
+                    function: Arc::clone(&pending.types.name),
+                    arguments: pending.arguments.clone(),
+                    envelope: envelope(&os, pending.key_text.as_deref()),
+                    keeps: Some(Arc::clone(&pending.types)).filter(|_| keeps_answer),
+                };
+                (pending.cause.clone(), call)
+            }
+            Job::Timer { key, payload } => {
+                let call = Call::timer(key.clone(), &payload, envelope(&os, None));
+                (Cause::Timer(key), call)
+            }
+            Job::Reply { id, tag } if !version.handles(run::OUTBOX_HANDLER) => {
+                ran.outcome = run::unchanged(meta);
+                ran.origin = Some(Origin {
+                    cause: Cause::Reply { id, tag },
+                    key: None,
+                    result: Value::Null,
+                });
+                return Ok(ran);
+            }
+            Job::Reply { id, tag } => {
+                let Some(reply) = replica.replies.get(&id) else {
+                    return violated(format!(
+                        "the answer of message {id:?} is handled, which is not there"
+                    ));
+                };
+                let call = Call::reply(tag.clone(), reply, envelope(&os, None));
+                (Cause::Reply { id, tag }, call)
+            }
+        };
+        match block(run::run(&version, &call, work, dispatch))? {
+            Ok((results, outcome)) => {
+                let result = types.map_or(Value::Null, |types| result(&types, &results));
+                ran.origin = Some(Origin { cause, key, result });
+                ran.results = results;
+                ran.outcome = outcome;
+            }
+            Err(error) => ran.error = Some(error),
+        }
+        Ok(ran)
+    }
+}
+
+/// Null for no result, the result otherwise.
+pub(super) fn result(types: &FunctionType, values: &[Val]) -> Value {
+    let result = types.ty.results().zip(values).next();
+    result.map_or(Value::Null, |(ty, value)| crate::json::to_json(value, &ty))
+}
