@@ -1,6 +1,6 @@
 //! The command line against a running cluster, and on files.
 
-use crate::cluster::{Cluster, KEEPER, shop};
+use crate::cluster::{Cluster, KEEPER, shop, until};
 use crate::paths;
 use crate::test_host::written;
 use serde_json::{Value, json};
@@ -35,8 +35,16 @@ fn assert_fails(output: &Output, code: i32, parts: &[&str]) {
 async fn status_has_the_documented_shape() {
     let cluster = Cluster::start(&["alpha", "beta"], &shop(), &[]).await;
     let admin = cluster.host("beta").admin.to_string();
-    let output = run(&["status", "--json", "--admin", &admin]).await;
-    let status: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let status: Value = until("every group has a leader", async || {
+        let output = run(&["status", "--json", "--admin", &admin]).await;
+        let status: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let groups = status["groups"].as_array().expect("groups");
+        groups
+            .iter()
+            .all(|group| group["leader"].is_string())
+            .then_some(status)
+    })
+    .await;
     assert_eq!(status["cluster"], "test");
     let groups = status["groups"].as_array().expect("groups");
     let kept: Vec<_> = groups

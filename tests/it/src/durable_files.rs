@@ -144,7 +144,9 @@ async fn what_a_stopped_host_keeps_is_counted_and_shown_and_not_changed() {
     );
     let entries = keeper["entries"]["shown"].as_array().expect("entries");
     assert!(
-        entries.iter().all(|entry| entry["kind"] == "command"),
+        entries
+            .iter()
+            .all(|entry| entry["kind"] == "command" || entry["kind"] == "term"),
         "{keeper}"
     );
     let unknown = storage(&hosts, &["dump", "--host", "alpha", "--service", "nobody"]).await;

@@ -11,7 +11,8 @@ use crate::replica::bytes::Unreadable;
 use crate::replica::entry::{Entry, Kind};
 use crate::replica::keyspace::{self, DATA, MESSAGE, META, MessageId, Meta, SESSION, TIMER_ORDER};
 use crate::replica::sessions::{self, Kept};
-use crate::replica::{messages, timers};
+use crate::replica::wit::EntryKind;
+use crate::replica::{member, messages, timers};
 use crate::state::View;
 use crate::supervisor::chain;
 use bytes::Bytes;
@@ -121,10 +122,14 @@ struct SessionDump {
 #[derive(Debug, Serialize)]
 struct EntryDump {
     index: u64,
+    /// The term of the leader that made it.
+    term: u64,
+    /// `term`: the first entry of a leader, which changes nothing; `members`: a change of the members.
     kind: &'static str,
-    time: String,
+    /// None if nothing ran; so below.
+    time: Option<String>,
     /// The first bytes of the SHA-256 of the component that ran.
-    version: String,
+    version: Option<String>,
     writes: Vec<WriteDump>,
 }
 
@@ -287,18 +292,30 @@ fn session(key: &Bytes, value: Bytes) -> Dumped<SessionDump> {
 fn entries(entries: &[(u64, Bytes)], limit: usize) -> Dumped<Listed<EntryDump>> {
     let last = entries.iter().skip(entries.len().saturating_sub(limit));
     let shown: Dumped<Vec<EntryDump>> = last
-        .map(|(index, bytes)| {
-            let entry = Entry::from_bytes(bytes.clone())?;
-            Ok(EntryDump {
-                index: *index,
-                kind: match entry.kind {
-                    Kind::Command => "command",
-                    Kind::Timer => "timer",
-                    Kind::Reply => "reply",
-                },
-                time: moment(entry.time_ms),
-                version: hex::encode(entry.version),
-                writes: entry.writes.iter().map(WriteDump::of).collect(),
+        .map(|record| {
+            let logged = member::decode_record(record.clone())?;
+            let made = |kind, entry: Option<Entry>| EntryDump {
+                index: logged.index,
+                term: logged.term,
+                kind,
+                time: entry.as_ref().map(|entry| moment(entry.time_ms)),
+                version: entry.as_ref().map(|entry| hex::encode(entry.version)),
+                writes: entry.map_or_else(Vec::new, |entry| {
+                    entry.writes.iter().map(WriteDump::of).collect()
+                }),
+            };
+            Ok(match logged.kind {
+                EntryKind::Change => made("members", None),
+                EntryKind::Normal if logged.data.is_empty() => made("term", None),
+                EntryKind::Normal => {
+                    let entry = Entry::from_bytes(logged.data.clone())?;
+                    let kind = match entry.kind {
+                        Kind::Command => "command",
+                        Kind::Timer => "timer",
+                        Kind::Reply => "reply",
+                    };
+                    made(kind, Some(entry))
+                }
             })
         })
         .collect();

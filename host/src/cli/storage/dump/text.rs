@@ -79,12 +79,17 @@ fn add(service: &ServiceDump, style: Style, lines: &mut Vec<String>) {
 fn entry(entry: &EntryDump) -> Vec<String> {
     let EntryDump {
         index,
+        term,
         kind,
         time,
         version,
         writes,
     } = entry;
-    let mut lines = vec![format!("{index} {kind} {time}, component {version}")];
+    let mut line = format!("{index} {kind}, term {term}");
+    if let (Some(time), Some(version)) = (time, version) {
+        line += &format!(", {time}, component {version}");
+    }
+    let mut lines = vec![line];
     for write in writes {
         let key = write.key.line(CHARACTERS_MAX);
         let value = match &write.value {
