@@ -12,12 +12,15 @@ use std::time::Duration;
 /// Longest wait for the first checkout.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A row's name and heading, and the cluster that it is about.
+type Case = (&'static str, &'static str, fn() -> Outcome<Draft>);
+
 /// Starts the shop on three hosts again and again.
 ///
 /// # Errors
 /// It does not come up, or does not stop.
 pub fn measure(scale: &Scale, report: &mut Report) -> Outcome {
-    let drafts: [(&'static str, &str, fn() -> Outcome<Draft>); 2] = [
+    let drafts: [Case; 2] = [
         (
             "start",
             "Cold start of `run` on three hosts, compiled code present (S5)",

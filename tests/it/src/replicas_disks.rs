@@ -135,7 +135,7 @@ fn written(trio: &Trio, host: &str) -> (PathBuf, usize) {
     let files = std::fs::read_dir(folder).expect("there is a log");
     let mut paths: Vec<PathBuf> = files.map(|file| file.expect("a file").path()).collect();
     paths.sort();
-    let ends = paths.into_iter().map(|path| {
+    let mut ends = paths.into_iter().map(|path| {
         let bytes = std::fs::read(&path).expect("the file is there");
         let end = bytes
             .iter()
@@ -144,8 +144,7 @@ fn written(trio: &Trio, host: &str) -> (PathBuf, usize) {
         (path, end)
     });
     // A spare has a header.
-    ends.filter(|(_, end)| *end > SECTOR_BYTES)
-        .last()
+    ends.rfind(|(_, end)| *end > SECTOR_BYTES)
         .expect("something is written")
 }
 
