@@ -9,6 +9,10 @@ use raft_engine as engine;
 
 /// Seeds of a usual run: some seconds.
 const SEEDS: u64 = 300;
+#[allow(
+    clippy::disallowed_methods,
+    reason = "who runs the tests says how many seeds; no host runs here"
+)]
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
