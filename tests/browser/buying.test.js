@@ -46,7 +46,9 @@ test("an order page shows status, history and the events with their clocks", () 
     await buy(page);
     await result(page, "Order Approved").waitFor();
     await page.getByRole("link", { name: "See this order" }).click();
-    await page.getByRole("heading", { name: "approved" }).waitFor();
+    // It may have been handed to the queue meanwhile.
+    await page.getByRole("heading", { name: /^(approved|queued)$/ }).waitFor();
+    await page.getByRole("listitem").filter({ hasText: "approved by orchestrator" }).waitFor();
     await page.getByText("1 × Ulysses").waitFor();
     const drawn = await page.getByRole("img", { name: /Space-time diagram/ }).locator(".event").count();
     assert.equal(drawn, 7, "six events and the decision");

@@ -214,9 +214,6 @@ impl World<'_> {
             mut restart,
             mut entries,
         } = save;
-        if restart.is_some() && mutant == Some(AnyMutant::Host(HostMutant::InstallUnrecorded)) {
-            identity = None;
-        }
         if mutant == Some(AnyMutant::Host(HostMutant::TruncateLate))
             && let Some((first, _)) = entries.first()
             && node.log.last(group.0).is_some_and(|last| last >= *first)

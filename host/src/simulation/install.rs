@@ -25,6 +25,10 @@ const OFFER: Duration = Duration::from_secs(4);
 /// When a state that has no room is put in place again, at the latest.
 const FULL_US: u64 = 100_000;
 
+/// How often in a thousand times the host ends while it puts a state in place, or soon after, and within how many operations of its disk.
+const ENDS_MEANWHILE: u32 = 150;
+const OPERATIONS_MEANWHILE: u64 = 40;
+
 type Pair = (Bytes, Bytes);
 
 /// A state on its way.
@@ -237,7 +241,9 @@ impl World<'_> {
 
     /// Puts a state in place that was fetched whole.
     pub(super) fn install(&mut self, host: usize, group: GroupId) -> Step {
-        let is_older = self.plan.mutant == Some(AnyMutant::Host(HostMutant::InstallOlder));
+        let mutant = self.plan.mutant;
+        let is_older = mutant == Some(AnyMutant::Host(HostMutant::InstallOlder));
+        let is_unrecorded = mutant == Some(AnyMutant::Host(HostMutant::InstallUnrecorded));
         let Some(node) = &mut self.hosts[host].node else {
             return Ok(());
         };
@@ -256,11 +262,16 @@ impl World<'_> {
             return self.give_up(host, group, true);
         }
         let record = replica.member.installing(at);
-        if node.log.set_state(group.0, &record).is_err() {
+        if !is_unrecorded && node.log.set_state(group.0, &record).is_err() {
             // No room for it.
             return self.give_up(host, group, false);
         }
         self.flush(host)?;
+        let may_end = self.swarm.end_us.is_some() && self.plan.crash_at.is_none();
+        if may_end && !self.is_settling && self.random.chance(ENDS_MEANWHILE) {
+            let operations = self.random.below(OPERATIONS_MEANWHILE);
+            self.hosts[host].disk.crash_after(operations);
+        }
         let Some(replica) = self.hosts[host].replica_mut(group) else {
             return Ok(());
         };

@@ -90,7 +90,7 @@ pub enum HostMutant {
     TruncateLate,
     /// A state that came from another replica is kept as if it were one entry older.
     InstallOlder,
-    /// The log is begun anew after such a state, and the replica's own record does not say so.
+    /// Such a state is put in place before the replica's own record says that it will be.
     InstallUnrecorded,
 }
 

@@ -161,7 +161,8 @@ async fn a_malformed_request_is_a_bad_request() {
         );
     }
     assert_eq!(host.get("/").await.status, 200);
-    assert_eq!(host.under_way("hello").await, (0, 0));
+    // The answer may be here before its place is free again.
+    host.until_under_way("hello", 0, 0).await;
     host.stop().await;
 }
 
