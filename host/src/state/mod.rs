@@ -33,6 +33,7 @@ mod check;
 mod chunk;
 mod error;
 mod hash;
+mod holes;
 mod identity;
 mod open;
 mod pages;

@@ -1,17 +1,20 @@
 //! The state of one group as it is now, and any number of earlier ones.
 
+use super::holes::{Holes, successor};
 use super::{Base, Chunk, Layer, ReadError, Scan, ViewHash};
 use bytes::Bytes;
 use std::mem;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 /// A group's state: what was applied lately, above what is being folded into the store, above the store.
 ///
-/// A clone is a snapshot: it never changes, and costs three reference counts.
+/// A clone is a snapshot: it never changes, and costs four reference counts.
 #[derive(Clone)]
 pub struct View {
     recent: Layer,
     frozen: Layer,
     base: Base,
+    holes: Holes,
 }
 
 impl View {
@@ -22,6 +25,7 @@ impl View {
             recent: Layer::new(),
             frozen: Layer::new(),
             base,
+            holes: Holes::default(),
         }
     }
 
@@ -41,7 +45,8 @@ impl View {
     /// # Errors
     /// Each item as [`Base::get`]; after an error nothing follows.
     pub fn scan(&self, low: &[u8], high: Option<&[u8]>, reverse: bool) -> Scan<'_> {
-        Scan::new(&self.recent, &self.frozen, &self.base, low, high, reverse)
+        let parts = (&self.recent, &self.frozen, &self.base);
+        Scan::new(parts, &self.holes, low, high, reverse)
     }
 
     /// The pairs with keys after `after`, or all.
@@ -68,8 +73,64 @@ impl View {
     /// Applies writes, in order: a value, or none to delete.
     pub fn apply(&mut self, writes: impl IntoIterator<Item = (Bytes, Option<Bytes>)>) {
         for (key, value) in writes {
-            self.recent.insert(key, value);
+            if value.is_some() {
+                self.holes.fill(&key);
+                self.recent.insert(key, value);
+            } else {
+                self.recent.insert(key.clone(), None);
+                self.deleted(key);
+            }
         }
+    }
+
+    /// Remembers that there is nothing around a key that was deleted, if keys beside it were deleted too.
+    fn deleted(&mut self, key: Bytes) {
+        if self.holes.around(&key).is_some() {
+            return;
+        }
+        let next = successor(&key);
+        let before = self.gone_before(&key);
+        let after = self.gone_after(&next);
+        if before.is_some() || after.is_some() {
+            self.holes.dig(before.unwrap_or(key), after.unwrap_or(next));
+        }
+    }
+
+    /// Where what is known to be empty right before `key` begins.
+    fn gone_before(&self, key: &[u8]) -> Option<Bytes> {
+        let hole = self.holes.before(key);
+        let written = self
+            .recent
+            .range::<_, [u8]>((Unbounded, Excluded(key)))
+            .next_back();
+        let (first, end) = match (hole, written) {
+            (Some((first, end)), Some((written, _))) if written < end => (first, end.clone()),
+            (Some((first, end)), None) => (first, end.clone()),
+            (_, Some((written, None))) => (written, successor(written)),
+            (_, Some((_, Some(_)))) | (None, None) => return None,
+        };
+        self.is_empty(&end, key).then(|| first.clone())
+    }
+
+    /// Where what is known to be empty from `key` on ends.
+    fn gone_after(&self, key: &[u8]) -> Option<Bytes> {
+        let hole = self.holes.after(key);
+        let written = self
+            .recent
+            .range::<_, [u8]>((Included(key), Unbounded))
+            .next();
+        let (first, end) = match (hole, written) {
+            (Some((first, end)), Some((written, _))) if written >= first => (first, end.clone()),
+            (Some((first, end)), None) => (first, end.clone()),
+            (_, Some((written, None))) => (written, successor(written)),
+            (_, Some((_, Some(_)))) | (None, None) => return None,
+        };
+        self.is_empty(key, first).then_some(end)
+    }
+
+    /// Whether there is nothing from `low` to below `high`, if a short look tells.
+    fn is_empty(&self, low: &[u8], high: &[u8]) -> bool {
+        low >= high || self.scan(low, Some(high), false).is_surely_empty()
     }
 
     /// Takes a freeze back: what was frozen and could not be folded counts as applied lately again.
@@ -109,5 +170,13 @@ impl View {
     pub fn folded(&mut self, base: Base) -> Layer {
         self.base = base;
         mem::take(&mut self.frozen)
+    }
+}
+
+#[cfg(test)]
+impl View {
+    /// How many keys without a value a scan passes, one by one, before the first pair from `low` on, or before the last with `reverse`.
+    pub(super) fn passed(&self, low: &[u8], reverse: bool) -> usize {
+        self.scan(low, None, reverse).passed()
     }
 }

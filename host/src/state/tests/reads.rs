@@ -222,6 +222,35 @@ fn looking_at_a_store_tells_what_is_in_it_and_changes_nothing() {
     assert_eq!(disk.content(&path), before);
 }
 
+/// Takes keys from the front or the back of what is in the store, in the layer being folded, and in the recent one.
+#[test]
+fn keys_that_were_deleted_one_after_the_other_are_passed_at_once() {
+    for reverse in [false, true] {
+        let store = open(&SimDisk::new(1)).unwrap();
+        let group = store.register("order-queue").unwrap();
+        let pairs = |numbers: std::ops::Range<u32>| {
+            numbers.map(|number| write(&format!("ready {number:04}"), "order"))
+        };
+        let layer: Layer = pairs(0..300).collect();
+        store.fold(&[fold(group, 1, layer)]).unwrap();
+        let mut view = view(&store, group);
+        view.apply(pairs(300..600));
+        view.freeze();
+        view.apply(pairs(600..900));
+        view.apply([write("other", "kept")]);
+        for left in (0..900_usize).rev() {
+            assert!(view.passed(b"ready", reverse) <= 2, "{left} were left");
+            let first = view.scan(b"ready", None, reverse).next().unwrap().unwrap();
+            view.apply([(first.0, None)]);
+            assert!(left % 100 != 0 || view.scan(b"ready", None, false).count() == left);
+        }
+        assert_eq!(text(&view), "other=kept");
+        // A key comes back in the middle of what is empty.
+        view.apply([write("ready 0450", "again")]);
+        assert_eq!(text(&view), "other=kept ready 0450=again");
+    }
+}
+
 /// A fold takes many steps on the disk. Another thread reads all the while, and finds either state whole.
 #[test]
 fn readers_go_on_while_a_fold_is_written() {
