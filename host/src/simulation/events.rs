@@ -47,6 +47,8 @@ pub(super) enum Happening {
     Handover,
     /// A disk is lost.
     Wipe,
+    /// Somebody orders that a host is to have no replica of some group.
+    Removal,
     /// Leaders look who gets a vote.
     Promote,
     /// Everything should long be over.
@@ -59,6 +61,8 @@ pub(super) enum Local {
     Start,
     /// It asks for replicas that it should have.
     Join,
+    /// It looks whether its replica of a group was removed.
+    Leave(GroupId),
     /// A client's request arrives.
     Arrive {
         /// The client and its call.
@@ -154,6 +158,7 @@ impl World<'_> {
             Happening::Forge => self.forge(),
             Happening::Handover => self.hand_over_some(),
             Happening::Wipe => self.wipe_some(),
+            Happening::Removal => self.remove_some(),
         }
     }
 
@@ -188,6 +193,7 @@ impl World<'_> {
         match local {
             Local::Start => self.start(host),
             Local::Join => self.join(host),
+            Local::Leave(group) => self.leave(host, group),
             Local::Arrive {
                 caller,
                 attempt,

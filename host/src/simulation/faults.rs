@@ -29,8 +29,9 @@ impl World<'_> {
         self.again_after(swarm.alarm_us, Happening::Alarm);
         self.again_after(swarm.forgery_us, Happening::Forge);
         self.again_after(swarm.handover_us, Happening::Handover);
-        if swarm.wipe_us.is_some() {
-            self.again_after(swarm.wipe_us, Happening::Wipe);
+        self.again_after(swarm.wipe_us, Happening::Wipe);
+        self.again_after(swarm.removal_us, Happening::Removal);
+        if swarm.wipe_us.or(swarm.removal_us).is_some() {
             self.soon(100_000, Happening::Promote);
         }
         if swarm.flaps {

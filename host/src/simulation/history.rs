@@ -4,6 +4,8 @@
 use super::workload::Request;
 use crate::replica::entry::{Entry, Kind, Write};
 use crate::replica::keyspace::{KeyHash, MESSAGE, MessageId, ROSTER, TIMER_ORDER, split_numbered};
+use crate::replica::roster::Roster;
+use crate::replica::wit::Members;
 use crate::state::{GroupId, View};
 use bytes::Bytes;
 use serde_json::Value;
@@ -90,6 +92,8 @@ pub struct History {
     state: BTreeMap<Bytes, Bytes>,
     /// The last entry that is committed.
     pub through: u64,
+    /// Who the members were before the last change of them.
+    pub members_before: Option<Members>,
     /// The terms of all entries, from index 1 on.
     terms: Vec<u64>,
     /// Sums over the pairs of the state after each entry, from index 1 on.
@@ -126,6 +130,7 @@ impl History {
             sums: vec![pair_sum(&key, roster)],
             state: BTreeMap::from([(key, roster.clone())]),
             through: 1,
+            members_before: None,
             terms: vec![1],
             acknowledged: 0,
             used: BTreeMap::new(),
@@ -214,8 +219,19 @@ impl History {
         }))
     }
 
+    /// Who the members are.
+    ///
+    /// # Errors
+    /// The state does not say so.
+    pub fn members(&self) -> Result<Members, String> {
+        let roster = self.state.get(ROSTER).cloned().unwrap_or_default();
+        let roster = Roster::from_bytes(roster).map_err(|error| error.to_string())?;
+        Ok(roster.members)
+    }
+
     /// The next entry is committed, a change of the members, who are these now.
     pub fn commit_change(&mut self, term: u64, roster: &Bytes) {
+        self.members_before = self.members().ok();
         self.through += 1;
         self.terms.push(term);
         let key = Bytes::from_static(ROSTER);

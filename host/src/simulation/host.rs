@@ -37,8 +37,10 @@ pub struct SimHost {
     pub life: u64,
     /// Until then it does nothing, and what happens waits.
     pub paused_until: Duration,
-    /// The numbers of its replicas before its disk was lost.
+    /// The numbers of its replicas before its disk was lost, or before they were removed.
     pub former: BTreeMap<GroupId, u64>,
+    /// The numbers of its replicas that are to be removed.
+    pub removed: BTreeMap<GroupId, u64>,
     /// What its replicas' engines do wrong, until it is calm.
     pub engine_faults: EngineFaults,
     pub is_calm: Arc<AtomicBool>,
@@ -74,6 +76,7 @@ impl SimHost {
             life: 0,
             paused_until: Duration::ZERO,
             former: BTreeMap::new(),
+            removed: BTreeMap::new(),
             engine_faults: swarm.engines,
             is_calm: Arc::new(AtomicBool::new(false)),
             unproven: BTreeMap::new(),

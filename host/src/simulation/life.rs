@@ -56,6 +56,11 @@ impl World<'_> {
         let within_us = if is_late { START_LATE_US } else { START_US };
         self.soon_on(host, within_us, Local::Start);
         self.mourn(host);
+        self.impatient_of(host);
+    }
+
+    /// Clients that wait for a host hear nothing from it.
+    pub(super) fn impatient_of(&mut self, host: usize) {
         for client in 0..self.clients.len() {
             if self.clients[client].request.is_some() && self.clients[client].host == host {
                 let attempt = self.clients[client].attempt;

@@ -249,7 +249,8 @@ impl Node {
             records,
             is_void: _,
         } = found;
-        let Some(identity) = identity else {
+        let is_out = |identity: &Identity| matches!(identity.birth, Birth::Removed | Birth::Void);
+        let Some(identity) = identity.filter(|identity| !is_out(identity)) else {
             self.missing.insert(id, name);
             return Ok(None);
         };
@@ -265,6 +266,8 @@ impl Node {
             },
         };
         let start = identity.start.index;
+        // What a replica before it began must not be taken for its own.
+        let job = identity.id << 32;
         let boot = Boot {
             options,
             identity,
@@ -291,7 +294,7 @@ impl Node {
             wake: None,
             hasty_ticks: 0,
             is_turning: false,
-            job: 0,
+            job,
             terms: Terms::new(),
             applied: if is_added { applied } else { applied.max(1) },
             stuck: VecDeque::new(),

@@ -92,16 +92,19 @@ pub enum HostMutant {
     InstallOlder,
     /// Such a state is put in place before the replica's own record says that it will be.
     InstallUnrecorded,
+    /// A replica whose group takes it in again keeps what it had.
+    KeepRemains,
 }
 
 impl HostMutant {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::CompactBeforeFold,
         Self::CompactBeyondFold,
         Self::TruncateLate,
         Self::InstallOlder,
         Self::InstallUnrecorded,
+        Self::KeepRemains,
     ];
 
     /// Its name on the command line.
@@ -113,6 +116,7 @@ impl HostMutant {
             Self::TruncateLate => "truncate-late",
             Self::InstallOlder => "install-older",
             Self::InstallUnrecorded => "install-unrecorded",
+            Self::KeepRemains => "keep-remains",
         }
     }
 }
@@ -164,7 +168,10 @@ impl AnyMutant {
             Self::Log(_)
             | Self::Host(HostMutant::CompactBeforeFold | HostMutant::CompactBeyondFold) => false,
             Self::Host(
-                HostMutant::TruncateLate | HostMutant::InstallOlder | HostMutant::InstallUnrecorded,
+                HostMutant::TruncateLate
+                | HostMutant::InstallOlder
+                | HostMutant::InstallUnrecorded
+                | HostMutant::KeepRemains,
             ) => true,
         }
     }
@@ -193,6 +200,8 @@ pub struct Report {
     pub elections: u64,
     /// Disks that were lost.
     pub wipes: u64,
+    /// Replicas that were removed.
+    pub removals: u64,
     /// States that were put in place of a replica's own.
     pub installs: u64,
     /// Messages between replicas that arrived.

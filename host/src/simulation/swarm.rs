@@ -34,6 +34,8 @@ pub struct Swarm {
     pub forgery_us: Option<u64>,
     /// Mean time between two losses of a disk.
     pub wipe_us: Option<u64>,
+    /// Mean time between two removals of a replica.
+    pub removal_us: Option<u64>,
     /// What engines do wrong.
     pub engines: EngineFaults,
     /// Mean time between two orders that another host is to lead.
@@ -61,6 +63,8 @@ impl Swarm {
         let wipes = has(faults.crashes);
         let (refuses, traps) = (has(faults.crashes), has(faults.crashes));
         let hands_over = random.chance(300);
+        // Of two replicas none can be spared: the other one could not take the first back by itself.
+        let removes = plan.hosts > 2 && random.chance(300);
         let mut every = |is_on: bool, us: u64| is_on.then(|| us / 4 + random.below(us));
         swarm.end_us = every(ends, 1_200_000);
         swarm.pause_us = every(pauses, 1_500_000);
@@ -71,6 +75,7 @@ impl Swarm {
         swarm.forgery_us = every(forges, 200_000);
         swarm.handover_us = every(hands_over, 1_500_000);
         swarm.wipe_us = every(wipes, 2_500_000);
+        swarm.removal_us = every(removes, 1_500_000);
         swarm.flaps = flaps;
         let mut of_thousand = |is_on: bool, most: u64| {
             let count = if is_on { 1 + random.below(most) } else { 0 };

@@ -74,7 +74,14 @@ impl World<'_> {
                 self.names[host]
             ));
         }
-        let is_common = durable.commits(group, &roster.members, index, term);
+        // A change counts from when its leader has applied it: what was under way by then may be committed by the members before. Majorities of both have
+        // somebody in common, and the next change does not begin earlier.
+        let members = history.members().map_err(Stop::Violated)?;
+        let by = |members| durable.commits(group, members, index, term);
+        let is_common = by(&members).or_else(|error| match &history.members_before {
+            Some(before) => by(before),
+            None => Err(error),
+        });
         is_common.map_err(Stop::Violated)?;
         let Some(entry) = self.invariants.entries.get(group, index, term) else {
             return violated(format!("{name}: nobody knows entry {index} of term {term}"));

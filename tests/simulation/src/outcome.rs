@@ -18,6 +18,8 @@ pub struct Sums {
     pub installs: u64,
     /// Disks that were lost.
     pub wipes: u64,
+    /// Replicas that were removed.
+    pub removals: u64,
     /// Messages between replicas.
     pub messages: u64,
     /// Queries that were answered rightly from a state that was not the newest any more.
@@ -49,6 +51,7 @@ impl Sums {
         self.elections += report.elections;
         self.installs += report.installs;
         self.wipes += report.wipes;
+        self.removals += report.removals;
         self.messages += report.messages;
         self.older_looks += report.older_looks;
         self.stuck += report.stuck;
@@ -68,6 +71,7 @@ impl Sums {
         self.elections += other.elections;
         self.installs += other.installs;
         self.wipes += other.wipes;
+        self.removals += other.removals;
         self.messages += other.messages;
         self.older_looks += other.older_looks;
         self.stuck += other.stuck;
@@ -88,13 +92,14 @@ impl Sums {
     /// For people.
     pub fn text(&self) -> String {
         format!(
-            "{} calls, {} entries, {} elections, {} messages, {} states taken over, {} disks lost, {} older looks, {} ends of hosts, {} checkpoints, {} without room, {} refusals, {} damaged disks, {} s of simulated time, {:.0} times real time on a core; {:.0} calls in a minute of a core",
+            "{} calls, {} entries, {} elections, {} messages, {} states taken over, {} disks lost, {} replicas removed, {} older looks, {} ends of hosts, {} checkpoints, {} without room, {} refusals, {} damaged disks, {} s of simulated time, {:.0} times real time on a core; {:.0} calls in a minute of a core",
             self.answered,
             self.entries,
             self.elections,
             self.messages,
             self.installs,
             self.wipes,
+            self.removals,
             self.older_looks,
             self.crashes,
             self.checkpoints,
@@ -116,6 +121,7 @@ impl Sums {
             "elections": self.elections,
             "installs": self.installs,
             "wipes": self.wipes,
+            "removals": self.removals,
             "messages": self.messages,
             "older_looks": self.older_looks,
             "stuck": self.stuck,
