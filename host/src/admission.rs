@@ -2,8 +2,8 @@
 
 use crate::os::Clock;
 use crate::os::clock::timeout_at;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -18,6 +18,27 @@ pub struct Admission {
 /// The right to run one call; given back when it is dropped.
 pub struct Permit {
     _permit: OwnedSemaphorePermit,
+}
+
+/// A permit that the caller of a command shares with whoever executes it. It is given back as soon as one of them lets go: the caller because it does not wait any
+/// more, the other because the command ran and only waits to be safe.
+pub struct Shared(Arc<Mutex<Option<Permit>>>);
+
+impl Permit {
+    /// The two that have it.
+    #[must_use]
+    pub fn share(self) -> (Shared, Shared) {
+        let permit = Arc::new(Mutex::new(Some(self)));
+        (Shared(Arc::clone(&permit)), Shared(permit))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Given back outside the lock, since it may wake somebody.
+        let permit = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(permit);
+    }
 }
 
 /// Why a call was not admitted. It had no effect.
@@ -118,5 +139,21 @@ mod tests {
         drop(first);
         assert!(admission.enter(clock, Duration::ZERO).await.is_ok());
         assert_eq!((admission.running(), admission.waiting()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_shared_permit_is_given_back_once_by_whoever_lets_go_first() {
+        let (admission, os) = (Admission::new(1, 0), Os::real());
+        let enter = || admission.enter(os.clock.as_ref(), Duration::ZERO);
+        let (caller, executor) = enter().await.ok().expect("it is free").share();
+        assert!(enter().await.is_err());
+        drop(executor);
+        let other = enter().await.ok().expect("the command ran");
+        drop(caller);
+        assert!(enter().await.is_err(), "that one was another's");
+        drop(other);
+        let (caller, _executor) = enter().await.ok().expect("it is free").share();
+        drop(caller);
+        assert!(enter().await.is_ok());
     }
 }

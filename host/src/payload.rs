@@ -30,14 +30,15 @@ pub fn value_bytes(value: &Val) -> usize {
         Val::S32(_) | Val::U32(_) | Val::Float32(_) | Val::Char(_) | Val::Enum(_) => 4,
         Val::S64(_) | Val::U64(_) | Val::Float64(_) => 8,
         Val::String(text) => 8 + text.len(),
-        Val::List(items) => 8 + items.iter().map(value_bytes).sum::<usize>(),
+        Val::List(items) => 8 + list_bytes(items),
         Val::Map(items) => {
             8 + items
                 .iter()
                 .map(|(key, value)| value_bytes(key) + value_bytes(value))
                 .sum::<usize>()
         }
-        Val::Tuple(items) | Val::FixedLengthList(items) => items.iter().map(value_bytes).sum(),
+        Val::FixedLengthList(items) => list_bytes(items),
+        Val::Tuple(items) => items.iter().map(value_bytes).sum(),
         Val::Record(fields) => fields.iter().map(|(_, value)| value_bytes(value)).sum(),
         Val::Variant(_, value) | Val::Option(value) => 1 + value.as_deref().map_or(0, value_bytes),
         Val::Result(Ok(value) | Err(value)) => 1 + value.as_deref().map_or(0, value_bytes),
@@ -47,8 +48,83 @@ pub fn value_bytes(value: &Val) -> usize {
     }
 }
 
+/// Of elements, which have one type: scalars are counted by the first, however many there are. Values that are not of one type are refused by whoever
+/// knows the type.
+fn list_bytes(items: &[Val]) -> usize {
+    match items.first() {
+        None => 0,
+        Some(first) if is_scalar(first) => items.len().saturating_mul(value_bytes(first)),
+        Some(_) => items.iter().map(value_bytes).sum(),
+    }
+}
+
+/// Whether all values of its type take as many bytes.
+fn is_scalar(value: &Val) -> bool {
+    match value {
+        Val::Bool(_)
+        | Val::S8(_)
+        | Val::U8(_)
+        | Val::S16(_)
+        | Val::U16(_)
+        | Val::S32(_)
+        | Val::U32(_)
+        | Val::S64(_)
+        | Val::U64(_)
+        | Val::Float32(_)
+        | Val::Float64(_)
+        | Val::Char(_)
+        | Val::Enum(_) => true,
+        Val::String(_)
+        | Val::List(_)
+        | Val::FixedLengthList(_)
+        | Val::Map(_)
+        | Val::Tuple(_)
+        | Val::Record(_)
+        | Val::Variant(..)
+        | Val::Option(_)
+        | Val::Result(_)
+        | Val::Flags(_)
+        | Val::Resource(_)
+        | Val::Future(_)
+        | Val::Stream(_)
+        | Val::ErrorContext(_) => false,
+    }
+}
+
 /// [`value_bytes`] of several.
 #[must_use]
 pub fn values_bytes(values: &[Val]) -> usize {
     values.iter().map(value_bytes).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: Val, expected: usize) {
+        assert_eq!(value_bytes(&value), expected, "{value:?}");
+    }
+
+    #[test]
+    fn a_list_takes_what_its_elements_take() {
+        let text = |text: &str| Val::String(text.to_owned());
+        check(Val::List(Vec::new()), 8);
+        check(Val::List(vec![Val::U8(7); 256]), 8 + 256);
+        check(Val::List(vec![Val::Float64(0.5); 3]), 8 + 3 * 8);
+        check(Val::List(vec![Val::Enum("red".into()); 3]), 8 + 3 * 4);
+        check(Val::FixedLengthList(vec![Val::S16(1); 5]), 10);
+        check(Val::List(vec![text("a"), text("bcd")]), 8 + 9 + 11);
+        check(
+            Val::List(vec![Val::List(vec![Val::U8(1); 4]); 2]),
+            8 + 2 * 12,
+        );
+        check(
+            Val::List(vec![
+                Val::Option(None),
+                Val::Option(Some(Box::new(Val::U32(1)))),
+            ]),
+            8 + 1 + 5,
+        );
+    }
 }

@@ -286,13 +286,14 @@ impl Router {
         permit: Permit,
         started: Duration,
     ) -> Result<Vec<Val>, CallError> {
-        let _permit = permit;
+        let (_permit, shared) = permit.share();
         let deadline = called.envelope.deadline;
         let (reply, replied) = oneshot::channel();
         let command = Command {
             function: called.function,
             arguments: called.arguments,
             envelope: called.envelope,
+            permit: Some(shared),
             reply,
         };
         let answered = async {

@@ -326,9 +326,9 @@ async fn pause(parts: &mut Parts, is_removed: bool) -> bool {
         tokio::select! {
             biased;
             () = &mut over => return true,
+            // Others have the state; whoever waits here would wait for ever.
+            () = parts.readers.came(), if is_removed => drop(parts.readers.take()),
             request = parts.requests.recv() => match request {
-                // Others have the state; whoever waits here would wait for ever.
-                Some(Request::Read(reply)) if is_removed => drop(reply),
                 Some(request) => turn_away(parts, request),
                 None => return false,
             },
@@ -348,7 +348,6 @@ fn turn_away(parts: &mut Parts, request: Request) {
             // Whoever asked may have gone; so below.
             let _ = command.reply.send(Err(error));
         }
-        Request::Read(reply) => parts.early_readers.push(reply),
         Request::Freeze(reply) => {
             let _ = reply.send(None);
         }

@@ -2,6 +2,8 @@
 
 use super::hello::Told;
 use super::journal::Fatal;
+use super::readers::{Door, Readers, readers};
+use crate::admission;
 use crate::call_error::CallError;
 use crate::config::HostName;
 use crate::dispatch::FunctionName;
@@ -27,6 +29,8 @@ pub struct Command {
     pub arguments: Vec<Val>,
     /// Its identity and bounds.
     pub envelope: Envelope,
+    /// The right to be executed; nothing once it was, as far as there is room for what it answers.
+    pub permit: Option<admission::Shared>,
     /// Where its answer goes. A command whose caller has gone before its turn is not executed.
     pub reply: oneshot::Sender<Result<Vec<Val>, CallError>>,
 }
@@ -43,8 +47,6 @@ pub enum Request {
     Folded(Base),
     /// What was taken out could not be put there.
     Unfreeze,
-    /// Say when what is published is certainly not older than this request. A replica that has no leader keeps it until there is one.
-    Read(oneshot::Sender<()>),
     /// Hand the lead over to the replica on a host. The answer comes when that one leads, or says why it will not.
     Transfer(HostName, oneshot::Sender<Result<(), String>>),
     /// Hand the lead over to whichever replica is best prepared. The answer is as that of a transfer.
@@ -143,6 +145,7 @@ pub struct GroupHandle {
     pub(super) service: Arc<str>,
     pub(super) replicas: u32,
     pub(super) requests: mpsc::Sender<Request>,
+    pub(super) readers: Door,
     pub(super) published: Published,
     pub(super) standing: watch::Receiver<Standing>,
     pub(super) compared: watch::Receiver<Compared>,
@@ -154,6 +157,8 @@ pub struct GroupHandle {
 pub struct Ends {
     /// What it is told.
     pub requests: mpsc::Receiver<Request>,
+    /// Who wants to know when what is published is certainly not older than their coming. Without a leader they wait until there is one.
+    pub readers: Readers,
     /// Where it says what part its replica has.
     pub standing: watch::Sender<Standing>,
     /// Where it shows what is known of its state.
@@ -170,12 +175,14 @@ impl GroupHandle {
         fatal: Fatal,
     ) -> (Self, Ends) {
         let (requests, inbox) = mpsc::channel(INBOX_MAX);
+        let (door, readers) = readers();
         let (standing, shown) = watch::channel(Standing::default());
         let (compared, shown_compared) = watch::channel(Compared::default());
         let handle = Self {
             service: service.into(),
             replicas,
             requests,
+            readers: door,
             published: Published::default(),
             standing: shown,
             compared: shown_compared,
@@ -184,6 +191,7 @@ impl GroupHandle {
         };
         let ends = Ends {
             requests: inbox,
+            readers,
             standing,
             compared,
         };
@@ -231,15 +239,10 @@ impl GroupHandle {
     /// # Errors
     /// [`CallError::Unavailable`]: the host must stop.
     pub async fn read(&self) -> Result<Arc<Snapshot>, CallError> {
-        if self.has_others() || !self.serves() {
-            let (reply, read) = oneshot::channel();
-            // A failed send drops the reply.
-            let _ = self.requests.send(Request::Read(reply)).await;
-            if read.await.is_err() {
-                return Err(self.unavailable());
-            }
+        if (self.has_others() || !self.serves()) && self.readers.enter().await.is_err() {
+            return Err(self.unavailable());
         }
-        self.published.newest().ok_or_else(|| self.unavailable())
+        self.published.asked().ok_or_else(|| self.unavailable())
     }
 
     /// Hands the lead over to the replica on `to`.

@@ -19,6 +19,7 @@ pub mod hello;
 pub mod journal;
 pub mod offline;
 pub mod owner;
+pub mod readers;
 pub mod recovery;
 pub mod run;
 pub mod snapshots;

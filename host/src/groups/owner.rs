@@ -4,8 +4,9 @@
 //! share one crossing.
 
 use super::birth;
-use super::handle::{Command, Request};
+use super::handle::Command;
 use super::journal::{Order, Progress};
+use super::readers::Reader;
 use super::snapshots::Staged;
 use crate::call_error::CallError;
 use crate::config::HostName;
@@ -38,6 +39,7 @@ mod leaving;
 mod members;
 mod parts;
 mod requests;
+mod room;
 mod upkeep;
 
 pub use jobs::refused;
@@ -46,12 +48,17 @@ pub use parts::Parts;
 /// Things that are taken in before the engine has its turn. Enough to share a turn and a sync among many, few enough not to keep those waiting who came first.
 const TAKEN_MAX: usize = 64;
 
+/// How soon the newest state is shown although nobody asked for it.
+const SHOWN_WITHIN: Duration = Duration::from_millis(100);
+
 /// A command that waits, runs, or waits for the disk.
 struct Waiting {
     command: Command,
     types: Option<Arc<FunctionType>>,
     /// What it answers once everything is on the disk.
     results: Option<Vec<Val>>,
+    /// Room that it takes among those that ran and have no permit any more.
+    room: usize,
 }
 
 type Running = Pin<Box<dyn Future<Output = Ran> + Send>>;
@@ -74,12 +81,13 @@ pub struct Owner {
     outputs: Vec<Output>,
     commands: BTreeMap<CommandId, Waiting>,
     next_command: u64,
+    room: room::Room,
     /// Answers of messages, until their handler has taken effect.
     replies: BTreeMap<MessageId, Result<String, CallError>>,
     running: Option<Running>,
     seen: Progress,
-    /// Who waits until what is published is new enough.
-    readers: BTreeMap<u64, oneshot::Sender<()>>,
+    /// Who waits until what is published is new enough: those who came together, by the number of their question.
+    readers: BTreeMap<u64, Vec<Reader>>,
     next_reader: u64,
     /// Those who could not be answered for want of a leader.
     unanswered: Vec<u64>,
@@ -104,6 +112,8 @@ pub struct Owner {
     shown: Option<Roster>,
     /// It takes part no more, as soon as nothing of it is being written.
     is_leaving: bool,
+    /// When the newest state is shown at the latest, if it is not.
+    shows_at: Option<Duration>,
     was_asked_to_hand_over: bool,
     next_upkeep: Duration,
 }
@@ -164,6 +174,7 @@ impl Owner {
             outputs,
             commands: BTreeMap::new(),
             next_command: 0,
+            room: room::Room::default(),
             replies: BTreeMap::new(),
             running: None,
             seen,
@@ -183,6 +194,7 @@ impl Owner {
             comparing: comparing::Comparing::default(),
             shown: None,
             is_leaving: false,
+            shows_at: None,
             was_asked_to_hand_over: false,
             next_upkeep: Duration::ZERO,
         }
@@ -199,9 +211,6 @@ impl Owner {
         self.publish();
         if self.seen.is_full {
             self.tell(Input::Full(true))?;
-        }
-        for reader in std::mem::take(&mut self.parts.early_readers) {
-            self.take(Request::Read(reader))?;
         }
         loop {
             self.take_ready().await?;
@@ -254,6 +263,7 @@ impl Owner {
                     took = true;
                 }
             }
+            took |= self.take_readers()?;
             match self.parts.requests.try_recv() {
                 Ok(request) => {
                     self.take(request)?;
@@ -273,6 +283,7 @@ impl Owner {
     async fn wait(&mut self) -> Result<(), Ended> {
         let now = self.now();
         let tick = self.member.next_tick(now).min(self.next_upkeep);
+        let tick = self.shows_at.map_or(tick, |at| tick.min(at));
         let clock = Arc::clone(&self.parts.os.clock);
         let running = async {
             match &mut self.running {
@@ -292,6 +303,7 @@ impl Owner {
                 self.ran(ran)?;
             }
             Some(staged) = self.staged_inbox.recv() => self.fetched(staged)?,
+            () = self.parts.readers.came() => drop(self.take_readers()?),
             request = self.parts.requests.recv() => match request {
                 Some(request) => self.take(request)?,
                 None => return Err(Ended::Alone),
@@ -343,8 +355,11 @@ impl Owner {
                 self.parts.pins.pin(&self.parts.name, index, *view, now);
             }
             Output::Send { to, message } => self.send(&to, &message),
-            Output::ReadReady(reader, _) => {
-                if let Some(reader) = self.readers.remove(&reader) {
+            Output::ReadReady(number, _) => {
+                if self.shows_at.is_some() {
+                    self.publish();
+                }
+                for reader in self.readers.remove(&number).into_iter().flatten() {
                     // Whoever asked may have gone.
                     let _ = reader.send(());
                 }
@@ -379,7 +394,7 @@ impl Owner {
             Action::Abandon => self.running = None,
             Action::Answer { id, answer } => self.answer(id, answer),
             Action::Deliver(outgoing) => self.parts.courier.send(outgoing),
-            Action::Publish => self.publish(),
+            Action::Publish => self.show(),
         }
         None
     }
@@ -397,6 +412,10 @@ impl Owner {
     }
 
     fn stand(&mut self, standing: Standing) {
+        if self.shows_at.is_some() {
+            // Whoever knows that it is the only replica does not ask.
+            self.publish();
+        }
         if standing.role != Role::Leader {
             // They are answers to calls of a leader that leads no more.
             self.replies.clear();
@@ -411,8 +430,33 @@ impl Owner {
         self.parts.standing.send_replace(standing);
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
+        self.shows_at = None;
         self.parts.published.publish(self.member.group().snapshot());
+    }
+
+    /// There is a newer state. It is shown at once if somebody would see it without asking, and otherwise to the next one who asks: while a state is shown, each
+    /// change copies what it touches.
+    fn show(&mut self) {
+        let is_seen = self.member.roster().is_alone(self.member.id())
+            || self.parts.published.is_watched()
+            || self.serves_http();
+        if is_seen {
+            self.publish();
+            return;
+        }
+        self.parts
+            .published
+            .moved(self.member.group().committed().2);
+        if self.shows_at.is_none() {
+            self.shows_at = Some(self.now().monotonic + SHOWN_WITHIN);
+        }
+    }
+
+    /// Whether its component has handlers, which see what is shown.
+    fn serves_http(&self) -> bool {
+        let running = self.slot().and_then(Slot::running);
+        running.is_some_and(|version| version.http.is_some())
     }
 
     fn slot(&self) -> Option<&Slot> {

@@ -380,6 +380,7 @@ impl Recovered {
                     };
                     let Ends {
                         requests,
+                        readers,
                         standing,
                         compared,
                     } = found.ends;
@@ -391,6 +392,7 @@ impl Recovered {
                         host: options.host.clone(),
                         services: Arc::clone(&services),
                         requests,
+                        readers,
                         incoming,
                         progress,
                         journal: journal.clone(),
@@ -403,7 +405,6 @@ impl Recovered {
                         published: handle.published.clone(),
                         standing,
                         compared,
-                        early_readers: Vec::new(),
                         courier,
                         dispatch: Arc::clone(&dispatch),
                         fatal: fatal.clone(),

@@ -253,6 +253,14 @@ impl Group {
         self.leads() && !self.is_closing
     }
 
+    /// Whether what runs has to run again, since what it sees was dropped.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.running
+            .as_ref()
+            .is_some_and(|running| running.is_stale)
+    }
+
     /// Whether anything runs or is not committed.
     #[must_use]
     pub fn is_busy(&self) -> bool {

@@ -65,10 +65,10 @@ pub struct Member<C> {
     /// Questions that are, by their number.
     asked: BTreeMap<u64, Vec<Asker>>,
     next_question: u64,
+    /// When the last one was asked.
+    asked_at: Duration,
     /// Those whose entry is known and not applied yet.
     reading: Vec<(u64, Asker)>,
-    /// The state that the window offers to those who lag behind.
-    offered: View,
     /// See [`take_marked`](Self::take_marked).
     marked: Option<(u64, View)>,
     /// The offer of a snapshot whose content is being fetched.
@@ -155,7 +155,8 @@ impl<C: Consensus> Member<C> {
         };
         let group = self.group.next_tick(now);
         let handover = self.successor.map(|(_, until)| until);
-        [group, handover]
+        let question = self.next_question().filter(|_| self.broken.is_none());
+        [group, handover, question]
             .into_iter()
             .flatten()
             .fold(engine, Duration::min)
@@ -164,7 +165,7 @@ impl<C: Consensus> Member<C> {
     /// Whether the engine has something to be told.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.events.is_empty() || !self.asking.is_empty()
+        !self.events.is_empty() || self.next_question() == Some(Duration::ZERO)
     }
 
     /// Takes what happened.
@@ -231,7 +232,7 @@ impl<C: Consensus> Member<C> {
             self.leave_joint();
         }
         for round in 0..ROUNDS_MAX {
-            self.ask();
+            self.ask(now);
             let is_due = round == 0 && now.monotonic >= self.engine_tick;
             if self.events.is_empty() && !is_due {
                 break;
@@ -292,11 +293,18 @@ impl<C: Consensus> Member<C> {
             .saturating_add(Duration::from_millis(output.next_ms));
         let mut answers = Vec::new();
         let before = self.group.committed().2;
+        // The state that the engine was offered, before it goes on. Only if it is wanted: while somebody holds a state, each change copies what it touches.
+        let offers = |action: &wit::Action| matches!(action, wit::Action::Send(message) if message.snapshot.is_some());
+        let offered = output
+            .actions
+            .iter()
+            .any(offers)
+            .then(|| (before, self.group.committed().0.clone()));
         let mut applied = None;
         for action in output.actions {
             match action {
                 wit::Action::Save(save) => self.save(save, outputs),
-                wit::Action::Send(message) => self.send(message, outputs),
+                wit::Action::Send(message) => self.send(message, offered.as_ref(), outputs),
                 wit::Action::Commit((low, high)) => {
                     self.apply(low, high, &mut answers)?;
                     applied = Some(high);
@@ -335,14 +343,28 @@ impl<C: Consensus> Member<C> {
         self.serve(now, outputs)
     }
 
-    fn send(&mut self, message: wit::Message, outputs: &mut Vec<Output>) {
+    fn send(
+        &mut self,
+        message: wit::Message,
+        offered: Option<&(u64, View)>,
+        outputs: &mut Vec<Output>,
+    ) {
         let Some(to) = self.host_of(message.to) else {
             return;
         };
         if let Some(snapshot) = &message.snapshot {
-            let index = snapshot.index;
-            let view = Box::new(self.offered.clone());
-            outputs.push(Output::Pin { index, view });
+            match offered {
+                Some((index, view)) if *index == snapshot.index => outputs.push(Output::Pin {
+                    index: *index,
+                    view: Box::new(view.clone()),
+                }),
+                // It waited for the disk, and that state is gone: the engine offers another.
+                Some(_) | None => {
+                    self.events
+                        .push(wit::Event::SnapshotSent((message.to, false)));
+                    return;
+                }
+            }
         }
         outputs.push(Output::Send { to, message });
     }
@@ -384,7 +406,6 @@ impl<C: Consensus> Member<C> {
     /// The state that can be sent to others is the newest one. Not before all of an output is carried out: what the engine wants to be sent
     /// is of the state that was offered when it was asked.
     fn offer_state(&mut self) {
-        self.offered = self.group.committed().0.clone();
         let index = self.group.committed().2;
         let window = self.engine.window_mut();
         let term = window.term(index).unwrap_or_default();

@@ -56,6 +56,7 @@ impl Owner {
             command,
             types,
             results: None,
+            room: 0,
         };
         self.commands.insert(id, waiting);
         self.tell(Input::Group(Event::Command { id, key }))
@@ -64,8 +65,15 @@ impl Owner {
     pub(super) fn ran(&mut self, ran: Ran) -> Result<(), MemberError> {
         let outcome = match ran.ended {
             Ok((results, outcome)) => {
+                let runs_again = self.member.group().is_stale();
                 if let Some(waiting) = ran.command.and_then(|id| self.commands.get_mut(&id)) {
-                    waiting.command.arguments = ran.arguments;
+                    if runs_again {
+                        waiting.command.arguments = ran.arguments;
+                    } else if let Some(bytes) = self.room.take(&results) {
+                        // Another one may run while this one waits for the disks of others.
+                        waiting.room = bytes;
+                        waiting.command.permit = None;
+                    }
                     waiting.results = Some(results);
                 }
                 outcome
@@ -181,6 +189,7 @@ impl Owner {
         let Some(waiting) = self.commands.remove(&id) else {
             return;
         };
+        self.room.give(waiting.room);
         let service = self.name();
         let answered = match answer {
             Answer::Own => Ok(waiting.results.unwrap_or_default()),

@@ -6,6 +6,7 @@ use crate::groups::birth;
 use crate::groups::delivery::Courier;
 use crate::groups::handle::{Compared, Request};
 use crate::groups::journal::{Fatal, Journal, Progress};
+use crate::groups::readers::Readers;
 use crate::groups::snapshots::Pins;
 use crate::os::Os;
 use crate::replica::consensus::StartEngine;
@@ -16,7 +17,7 @@ use crate::services::Services;
 use crate::state::{GroupId, Store};
 use crate::telemetry::Log;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 /// Everything a group's task works with.
 pub struct Parts {
     /// How the replica comes into being, or what it was.
@@ -33,6 +34,8 @@ pub struct Parts {
     pub services: Arc<Services>,
     /// What it is told by this host.
     pub requests: mpsc::Receiver<Request>,
+    /// Who waits until the state is new enough.
+    pub readers: Readers,
     /// What it is told by others. Bounded in bytes by whoever takes it from the network.
     pub incoming: mpsc::UnboundedReceiver<Incoming>,
     /// How far the log is.
@@ -57,8 +60,6 @@ pub struct Parts {
     pub standing: watch::Sender<Standing>,
     /// Where is shown what is known of its state.
     pub compared: watch::Sender<Compared>,
-    /// Those who asked before there was a replica.
-    pub early_readers: Vec<oneshot::Sender<()>>,
     /// Sends its messages.
     pub courier: Courier,
     /// Carries out calls of its guests.

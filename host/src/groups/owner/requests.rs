@@ -54,6 +54,19 @@ impl Owner {
         }
     }
 
+    /// Asks for all who came meanwhile, as one. Whether there were any.
+    pub(super) fn take_readers(&mut self) -> Result<bool, MemberError> {
+        let came = self.parts.readers.take();
+        if came.is_empty() {
+            return Ok(false);
+        }
+        let number = self.next_reader;
+        self.next_reader += 1;
+        self.readers.insert(number, came);
+        self.tell(Input::Read(number))?;
+        Ok(true)
+    }
+
     pub(super) fn take(&mut self, request: Request) -> Result<(), MemberError> {
         match request {
             Request::Command(command) => self.admit(command),
@@ -88,12 +101,6 @@ impl Owner {
             Request::Unfreeze => {
                 self.unfreeze();
                 Ok(())
-            }
-            Request::Read(reply) => {
-                let reader = self.next_reader;
-                self.next_reader += 1;
-                self.readers.insert(reader, reply);
-                self.tell(Input::Read(reader))
             }
             Request::Transfer(to, reply) => self.transfer(to, reply),
             Request::HandOver(reply) => self.hand_over(reply),

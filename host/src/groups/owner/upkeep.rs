@@ -19,6 +19,9 @@ const KEEP_BYTES: usize = 8 << 20;
 impl Owner {
     pub(super) fn upkeep(&mut self) -> Result<(), Ended> {
         let now = self.now().monotonic;
+        if self.shows_at.is_some_and(|at| at <= now) {
+            self.publish();
+        }
         if now < self.next_upkeep {
             return Ok(());
         }
@@ -42,15 +45,15 @@ impl Owner {
 
     /// Asks again for those who could not be told anything.
     fn ask_again(&mut self) -> Result<(), MemberError> {
-        for reader in std::mem::take(&mut self.unanswered) {
-            if self
-                .readers
-                .get(&reader)
-                .is_some_and(|reply| !reply.is_closed())
-            {
-                self.tell(Input::Read(reader))?;
+        for number in std::mem::take(&mut self.unanswered) {
+            let Some(readers) = self.readers.get_mut(&number) else {
+                continue;
+            };
+            readers.retain(|reader| !reader.is_closed());
+            if readers.is_empty() {
+                self.readers.remove(&number);
             } else {
-                self.readers.remove(&reader);
+                self.tell(Input::Read(number))?;
             }
         }
         Ok(())

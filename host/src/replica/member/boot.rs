@@ -131,7 +131,6 @@ impl<C: Consensus> Member<C> {
         });
         let mut group = Group::recover(options, view, applied)?;
         group.set_alone(roster.is_alone(identity.id));
-        let offered = group.committed().0.clone();
         let (engine, output) = start(window, &wit_boot)?;
         let mut member = Self {
             group,
@@ -153,8 +152,8 @@ impl<C: Consensus> Member<C> {
             asking: Vec::new(),
             asked: BTreeMap::new(),
             next_question: 0,
+            asked_at: Duration::ZERO,
             reading: Vec::new(),
-            offered,
             marked: None,
             offer: None,
             restarting: None,

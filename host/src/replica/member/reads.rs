@@ -4,11 +4,17 @@ use super::{Member, Output};
 use crate::replica::consensus::Consensus;
 use crate::replica::event::{Action, Answer, CommandId, Refusal};
 use crate::replica::mutant::Mutant;
+use crate::replica::time::Now;
 use crate::replica::wit;
 use std::mem;
+use std::time::Duration;
 
 /// Questions of callers that one question to the others stands for, at most. They are cheap, so this only bounds a list.
 const READS_MAX: usize = 10_000;
+
+/// How long those who come wait for the answer to the question before theirs. Asked together they cost one question; but the answer may be lost, and comes
+/// with a heartbeat then.
+const QUESTION_TIME: Duration = Duration::from_millis(10);
 
 /// Who wants to know what is committed.
 #[derive(Clone, Copy)]
@@ -44,9 +50,21 @@ impl<C: Consensus> Member<C> {
         }
     }
 
+    /// When the callers that came since the last question may be asked for; none if there are none.
+    pub(super) fn next_question(&self) -> Option<Duration> {
+        if self.asking.is_empty() {
+            None
+        } else if self.asked.is_empty() {
+            Some(Duration::ZERO)
+        } else {
+            Some(self.asked_at.saturating_add(QUESTION_TIME))
+        }
+    }
+
     /// Asks the engine one question for all callers that came since the last one.
-    pub(super) fn ask(&mut self) {
-        if !self.asking.is_empty() {
+    pub(super) fn ask(&mut self, now: Now) {
+        if self.next_question().is_some_and(|at| at <= now.monotonic) {
+            self.asked_at = now.monotonic;
             self.next_question += 1;
             let callers = mem::take(&mut self.asking);
             self.asked.insert(self.next_question, callers);
