@@ -15,7 +15,7 @@ use crate::groups::recovery::{Network, Surroundings};
 use crate::os::Os;
 use crate::os::clock::{sleep, timeout};
 use crate::os::disk::FolderLock;
-use crate::os::network::TcpListener;
+use crate::os::listeners::Listeners;
 use crate::os::task::{self, Task};
 use crate::parent::Parent;
 use crate::replica::network::ReplicaNetwork;
@@ -37,12 +37,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 mod error;
+mod listening;
 mod parts;
 mod peering;
+mod restart;
 mod serving;
 mod shared;
 
 pub use error::StartError;
+pub use restart::{Ending, Restart, RestartError};
 use serving::Entrance;
 use shared::Shared;
 
@@ -68,6 +71,8 @@ pub struct Options {
     pub program: PathBuf,
     /// The process that started this one.
     pub parent: Parent,
+    /// How code inside the host asks for a restart in place.
+    pub restart: Restart,
     /// The outside.
     pub os: Os,
 }
@@ -96,6 +101,9 @@ pub struct Host {
     os: Os,
     stop: watch::Sender<bool>,
     stopping: watch::Sender<bool>,
+    restart: Restart,
+    /// The listening sockets once more, so that a restart in place may keep them open.
+    listeners: Listeners,
     wire: Arc<Wire>,
     introducer: Arc<Introducer>,
     administration: Task<()>,
@@ -118,6 +126,7 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         name,
         program,
         parent,
+        restart,
         os,
     } = options;
     let Some(host) = config.host(&name) else {
@@ -132,10 +141,12 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
     let log = Log::new(&name, Arc::clone(&os.clock));
     let lock = lock(&config, &name, &os)?;
     // Bound before anything is loaded, so that a taken port is known at once; clients that come early wait in the kernel's queue.
-    let (http_listener, http) = listen(&os, &name, "http", host.http)?;
-    let (peer_listener, peer) = listen(&os, &name, "peer", host.peer)?;
-    let (api_listener, api) = listen(&os, &name, "api", host.api)?;
-    let (admin_listener, admin) = listen(&os, &name, "admin", host.admin)?;
+    let mut listeners = Listeners::default();
+    let mut listen = |key, address| listening::listen(&os, &name, key, address, &mut listeners);
+    let (http_listener, http) = listen("http", host.http)?;
+    let (peer_listener, peer) = listen("peer", host.peer)?;
+    let (api_listener, api) = listen("api", host.api)?;
+    let (admin_listener, admin) = listen("admin", host.admin)?;
     let credentials = Credentials::load(
         &config.cluster.certificates_folder(),
         &config.cluster.name,
@@ -240,6 +251,7 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         services: Arc::clone(&services),
         supervisor: supervisor.clone(),
         parent,
+        restart: restart.clone(),
         peers: Arc::clone(&shared.peers),
         chaos: shared.chaos.clone(),
         pins,
@@ -305,6 +317,8 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         os,
         stop,
         stopping,
+        restart,
+        listeners,
         wire,
         introducer,
         administration,
@@ -364,9 +378,31 @@ impl Host {
         self.fatal.wait().await
     }
 
+    /// Waits for what ends this host's serving, and says what that is; `told_to_stop` is what does so from outside. The caller ends the host.
+    pub async fn ending(&self, told_to_stop: impl Future<Output = ()>) -> Ending {
+        tokio::select! {
+            biased;
+            reason = self.failed() => Ending::Failed(reason),
+            () = told_to_stop => Ending::Stopped,
+            () = self.restart.asked() => Ending::RestartInPlace,
+        }
+    }
+
     /// Tells its peers and its daemons, takes no more connections, lets the calls under way and the daemons finish within `cluster.drain-timeout`, then ends the rest.
     /// Returns how many calls were cut off.
     pub async fn stop(mut self) -> u32 {
+        self.listeners = Listeners::default();
+        self.drain().await
+    }
+
+    /// The same, but the sockets go on listening: connections that come from now on wait in the kernel for whoever accepts from them.
+    pub async fn stop_listening_on(mut self) -> Listeners {
+        let listeners = std::mem::take(&mut self.listeners);
+        self.drain().await;
+        listeners
+    }
+
+    async fn drain(&mut self) -> u32 {
         let _ = self.stopping.send(true);
         for slot in self.services.iter() {
             slot.daemon.stop();
@@ -374,7 +410,7 @@ impl Host {
         self.services.waits.close();
         probe::announce(&self.peers, &self.wire, &self.introducer, ANNOUNCE_TIMEOUT).await;
         self.hand_over().await;
-        // The listening sockets close here; connections end with the request they are in.
+        // The listening sockets close here, unless they are held; connections end with the request they are in.
         let _ = self.stop.send(true);
         let clock = self.os.clock.as_ref();
         let drained = async {
@@ -429,33 +465,6 @@ fn lock(config: &Config, name: &str, os: &Os) -> Result<FolderLock, StartError> 
         io::ErrorKind::WouldBlock => StartError::DataInUse { path },
         _ => StartError::Data { path, source },
     })
-}
-
-/// Listens, and says where: a port 0 of the configuration is some other one.
-fn listen(
-    os: &Os,
-    host: &str,
-    key: &'static str,
-    address: SocketAddr,
-) -> Result<(TcpListener, SocketAddr), StartError> {
-    let listener = os
-        .network
-        .listen(address)
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => StartError::PortInUse {
-                host: host.to_owned(),
-                key,
-                address,
-            },
-            _ => StartError::Listen {
-                host: host.to_owned(),
-                key,
-                address,
-                source,
-            },
-        })?;
-    let address = listener.local_addr().unwrap_or(address);
-    Ok((listener, address))
 }
 
 fn threads(config: &Config) -> usize {

@@ -2,6 +2,7 @@
 //!
 //! Each serving thread has a [`Front`] of its own, and runs [`connection`] for the connections it is given; a request never leaves that thread.
 
+use crate::arrival::Arrival;
 use crate::call_error::CallError;
 use crate::config::Limits;
 use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach, ServiceId};
@@ -137,7 +138,10 @@ impl Front {
 
 /// Serves one connection until it ends, or until `stop` becomes true and the request it is in is answered.
 pub async fn connection(front: Arc<Front>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
+    let (arrival, clock) = (Arrival::default(), Arc::clone(&front.os.clock));
+    let coming = arrival.clone();
     let service = service_fn(move |request| {
+        coming.came();
         let front = Arc::clone(&front);
         async move { Ok::<_, Infallible>(front.answer(request).await) }
     });
@@ -153,7 +157,11 @@ pub async fn connection(front: Arc<Front>, stream: TcpStream, mut stop: watch::R
         biased;
         // Errors here are clients that went away or spoke something else; there is nobody left to tell.
         _ = &mut connection => return,
-        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        () = async {
+            // The end of the sender means the same as its word.
+            let _ = stop.wait_for(|stop| *stop).await;
+            arrival.wait(clock.as_ref()).await;
+        } => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }

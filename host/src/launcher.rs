@@ -3,7 +3,7 @@
 use crate::certificates::{self, CertificateError};
 use crate::cli::{build, check};
 use crate::config::{Config, ConfigError};
-use crate::host::{self, Host, StartError};
+use crate::host::{self, Ending, Host, Restart, StartError};
 use crate::os::signal::StopSignals;
 use crate::os::{Os, console, process};
 use crate::parent::Parent;
@@ -52,6 +52,9 @@ pub enum RunError {
     /// The operating system refuses signals, pipes or this program's own path.
     #[error("cannot prepare to run")]
     System(#[from] io::Error),
+    /// The host has drained, but its process cannot become a new one.
+    #[error("cannot restart in place")]
+    Replace(#[source] io::Error),
 }
 
 /// Runs until Ctrl-C or SIGTERM, then drains. A second Ctrl-C ends everything at once.
@@ -87,16 +90,18 @@ async fn one(options: &Options, config: Arc<Config>, name: &str) -> Result<(), R
         (Parent::none(), None)
     };
     let program = process::current_program()?;
-    let ready = parent.clone();
+    let launcher = parent.clone();
     let host = host::start(host::Options {
         config,
         name: name.to_owned(),
         program,
         parent,
+        restart: Restart::in_place(),
         os: options.os.clone(),
     })
     .await?;
-    ready.ready().await;
+    options.os.network.close_inherited();
+    launcher.ready().await;
     let gone = async {
         match parent_gone {
             // However the reading task ended, there is no parent any more.
@@ -104,16 +109,60 @@ async fn one(options: &Options, config: Arc<Config>, name: &str) -> Result<(), R
             None => pending().await,
         }
     };
+    tokio::pin!(gone);
+    let told_to_stop = async {
+        tokio::select! {
+            biased;
+            () = signals.next() => {}
+            () = &mut gone => {}
+        }
+    };
+    match host.ending(told_to_stop).await {
+        Ending::Failed(reason) => {
+            host.log.error(
+                None,
+                &format!(
+                    "stopped at once, so that nothing is promised that may not be kept: {reason}"
+                ),
+            );
+            Err(RunError::Failed(reason))
+        }
+        Ending::Stopped => {
+            drain(host, &mut signals).await;
+            Ok(())
+        }
+        Ending::RestartInPlace => {
+            launcher.restarting().await;
+            restart_in_place(host, &mut signals, gone).await
+        }
+    }
+}
+
+/// Drains the host and makes this process a new image of its program, unless it is told to stop before that.
+async fn restart_in_place(
+    host: Host,
+    signals: &mut StopSignals,
+    gone: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    host.log.info(None, "draining, to restart in place");
+    let draining = host.stop_listening_on();
+    tokio::pin!(draining);
+    let listeners = tokio::select! {
+        biased;
+        () = signals.next() => None,
+        () = gone => None,
+        listeners = &mut draining => Some(listeners),
+    };
+    if let Some(listeners) = listeners {
+        return process::replace(&listeners)
+            .map(|never| match never {})
+            .map_err(RunError::Replace);
+    }
     tokio::select! {
         biased;
-        reason = host.failed() => {
-            host.log.error(None, &format!("stopped at once, so that nothing is promised that may not be kept: {reason}"));
-            return Err(RunError::Failed(reason));
-        }
+        _closed = draining => {}
         () = signals.next() => {}
-        () = gone => {}
     }
-    drain(host, &mut signals).await;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ pub mod simulation;
 
 pub mod admin;
 pub mod api;
+mod arrival;
 pub mod host;
 pub mod http;
 pub mod origin;
@@ -29,6 +30,7 @@ pub mod compat;
 pub mod compile;
 pub mod component;
 pub mod consensus;
+pub mod depot;
 pub mod engine;
 pub mod imports;
 pub mod linker;

@@ -18,11 +18,11 @@ const REQUESTS_MAX: usize = 64;
 pub struct HostStatus {
     /// Its name.
     pub name: String,
-    /// `starting`, `running`, `stopping`, `stopped` (by the operator), `restarting` (it ended by itself) or `unknown`.
+    /// `starting`, `running`, `stopping`, `stopped` (by the operator), `restarting` (it ended by itself, or restarts in place) or `unknown`.
     pub state: String,
     /// Its process, if it has one.
     pub pid: Option<u32>,
-    /// Seconds since that process started.
+    /// Seconds since that process started, or restarted in place.
     pub uptime_s: Option<u64>,
 }
 
@@ -52,6 +52,8 @@ pub enum FromParent {
 pub enum ToParent {
     /// The host serves.
     Ready,
+    /// The host drains, and is ready again as a new image in the same process.
+    Restarting,
     /// A request, with a number for its answer.
     Request(u64, HostRequest),
 }
@@ -83,6 +85,7 @@ type Reply = oneshot::Sender<Result<String, String>>;
 
 enum Outgoing {
     Ready,
+    Restarting,
     Request(HostRequest, Reply),
 }
 
@@ -132,6 +135,13 @@ impl Parent {
         }
     }
 
+    /// Tells the parent that this host restarts in place: that it does not answer for a moment is not its end.
+    pub async fn restarting(&self) {
+        if let Some(outgoing) = &self.outgoing {
+            let _ = outgoing.send(Outgoing::Restarting).await;
+        }
+    }
+
     /// Asks the parent to stop or start a host, and waits until it is done.
     ///
     /// # Errors
@@ -161,6 +171,7 @@ async fn write(
     while let Some(next) = outgoing.recv().await {
         let message = match next {
             Outgoing::Ready => ToParent::Ready,
+            Outgoing::Restarting => ToParent::Restarting,
             Outgoing::Request(request, reply) => {
                 number += 1;
                 waiting

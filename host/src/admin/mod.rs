@@ -5,6 +5,7 @@
 use crate::chaos::Chaos;
 use crate::config::{Config, HostName};
 use crate::groups::snapshots::Pins;
+use crate::host::Restart;
 use crate::os::Os;
 use crate::parent::Parent;
 use crate::services::Services;
@@ -19,6 +20,7 @@ pub mod client;
 pub mod control;
 pub mod groups;
 pub mod logs;
+pub mod restart;
 pub mod server;
 pub mod status;
 
@@ -34,6 +36,8 @@ pub struct Admin {
     pub supervisor: Supervisor,
     /// Stops and starts hosts.
     pub parent: Parent,
+    /// Restarts this host in place.
+    pub restart: Restart,
     /// What is known of the other hosts.
     pub peers: Arc<Peers>,
     /// Faults on the links to other hosts.

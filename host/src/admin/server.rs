@@ -5,7 +5,8 @@
 
 use crate::admin::control::Change;
 use crate::admin::groups::changes::Verb;
-use crate::admin::{Admin, AdminError, chaos, control, groups, logs, status};
+use crate::admin::{Admin, AdminError, chaos, control, groups, logs, restart, status};
+use crate::arrival::Arrival;
 use crate::origin;
 use crate::os::network::{TcpListener, TcpStream};
 use crate::os::task::{self, Task};
@@ -60,7 +61,10 @@ pub async fn serve(admin: Arc<Admin>, listener: TcpListener, mut stopped: watch:
 }
 
 async fn connection(admin: Arc<Admin>, stream: TcpStream, mut stopped: watch::Receiver<bool>) {
+    let (arrival, clock) = (Arrival::default(), Arc::clone(&admin.os.clock));
+    let coming = arrival.clone();
     let service = service_fn(move |request| {
+        coming.came();
         let admin = Arc::clone(&admin);
         async move { Ok::<_, Infallible>(answer(&admin, request).await) }
     });
@@ -74,7 +78,11 @@ async fn connection(admin: Arc<Admin>, stream: TcpStream, mut stopped: watch::Re
     tokio::select! {
         biased;
         _ = &mut connection => return,
-        _ = stopped.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        () = async {
+            // The end of the sender means the same as its word.
+            let _ = stopped.wait_for(|stop| *stop).await;
+            arrival.wait(clock.as_ref()).await;
+        } => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }
@@ -188,6 +196,7 @@ async fn route(admin: &Admin, request: Request<Incoming>) -> Result<Value, Admin
         (&Method::POST, ["v1", "hosts", name, "start"]) => {
             host_request(admin, HostRequest::Start((*name).to_owned())).await
         }
+        (&Method::POST, ["v1", "hosts", name, "restart"]) => restart::host(admin, name).await,
         (method, _) => Err(AdminError::NotFound(format!("there is no {method} {path}"))),
     }
 }

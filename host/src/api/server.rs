@@ -5,6 +5,7 @@
 
 use super::patience::{Patient, UnderWay};
 use super::{Api, ApiError, Caller};
+use crate::arrival::Arrival;
 use crate::call_error::CallError;
 use crate::os::clock::timeout;
 use crate::os::executor::Tasks;
@@ -87,7 +88,10 @@ pub async fn connection<S>(
     let under_way = UnderWay::default();
     let stream = Patient::new(stream, Arc::clone(&api.os.clock), under_way.clone());
     let unread = Unread::default();
+    let (arrival, clock) = (Arrival::default(), Arc::clone(&api.os.clock));
+    let coming = arrival.clone();
     let service = service_fn(move |request| {
+        coming.came();
         let (api, caller, under_way) = (Arc::clone(&api), caller.clone(), under_way.begin());
         let unread = unread.clone();
         async move {
@@ -114,7 +118,11 @@ pub async fn connection<S>(
         biased;
         // Errors here are clients that went away or spoke something else; there is nobody left to tell.
         _ = &mut connection => return,
-        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        () = async {
+            // The end of the sender means the same as its word.
+            let _ = stop.wait_for(|stop| *stop).await;
+            arrival.wait(clock.as_ref()).await;
+        } => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }

@@ -1,4 +1,4 @@
-//! `bookshop-host stop`, `start`, `stop-host` and `start-host`.
+//! `bookshop-host stop`, `start`, `stop-host`, `start-host` and `restart-host`.
 
 use crate::cli::admin::Admin;
 use crate::cli::failure::Failure;
@@ -74,6 +74,14 @@ impl Host {
     /// No host answers, or it refuses.
     pub async fn start(self, os: &Os) -> Result<(), Failure> {
         post(&self.admin, &format!("/v1/hosts/{}/start", self.name), os).await
+    }
+
+    /// Lets the host drain and begin anew in the same process.
+    ///
+    /// # Errors
+    /// No host answers, or it refuses.
+    pub async fn restart(self, os: &Os) -> Result<(), Failure> {
+        post(&self.admin, &format!("/v1/hosts/{}/restart", self.name), os).await
     }
 }
 

@@ -97,6 +97,11 @@ enum Command {
     /// Start a host that was stopped
     #[command(after_help = "Example:\n  bookshop-host start-host beta")]
     StartHost(control::Host),
+    /// Let a host finish its calls and begin anew in the same process, without refusing a connection
+    #[command(
+        after_help = "Connections that come meanwhile wait, and are answered by the new one.\n\nExample:\n  bookshop-host restart-host beta"
+    )]
+    RestartHost(control::Host),
     /// Show and change the replicas of a service, and which of them leads
     #[command(subcommand)]
     Group(group::Command),
@@ -176,6 +181,7 @@ impl Cli {
             Command::Start(service) => service.start(os).await,
             Command::StopHost(host) => host.stop(os).await,
             Command::StartHost(host) => host.start(os).await,
+            Command::RestartHost(host) => host.restart(os).await,
             Command::Group(command) => group::run(command, os).await,
             Command::Backup(arguments) => backup::run(&arguments, os).await,
             Command::Restore(arguments) => restore::run(&arguments, os).await,

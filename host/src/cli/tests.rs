@@ -66,6 +66,7 @@ fn what_a_person_types_is_understood() {
         "bookshop-host logs host",
         "bookshop-host stop payment",
         "bookshop-host start-host beta",
+        "bookshop-host restart-host beta --admin :9102",
         "bookshop-host call bookshop:shop/database.get \"k\" --stale-ok",
         "bookshop-host group members database --json",
         "bookshop-host group transfer database --to gamma",

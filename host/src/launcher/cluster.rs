@@ -109,7 +109,8 @@ impl Cluster {
     async fn changed(&mut self, name: &str, state: &'static str, pid: Option<u32>) {
         let now = self.os.clock.monotonic();
         if let Some(kept) = self.hosts.get_mut(name) {
-            if kept.status.pid != pid {
+            // A host that restarts in place keeps its number and begins anew.
+            if kept.status.pid != pid || kept.status.state == "restarting" {
                 kept.since = now;
             }
             kept.status = HostStatus {

@@ -189,6 +189,7 @@ impl Keeping {
                 },
                 line = next_line(&mut said) => match line.and_then(|line| serde_json::from_str(&line).ok()) {
                     Some(ToParent::Ready) => self.report("running", pid).await,
+                    Some(ToParent::Restarting) => self.report("restarting", pid).await,
                     Some(ToParent::Request(number, request)) => drop(self.reports.send((self.name.clone(), Report::Request(number, request))).await),
                     None => {}
                 },

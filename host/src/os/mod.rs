@@ -17,6 +17,7 @@ pub mod console;
 pub mod disk;
 pub mod entropy;
 pub mod executor;
+pub mod listeners;
 pub mod network;
 pub mod process;
 pub mod signal;
@@ -52,7 +53,7 @@ impl Os {
             disk: Arc::new(disk::RealDisk),
             blocks: Arc::new(block::RealBlockDisk),
             entropy: Arc::new(entropy::RealEntropy),
-            network: Arc::new(network::RealNetwork),
+            network: Arc::new(network::RealNetwork::of_this_process()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Sockets. Protocols (HTTP here, TLS between hosts) are spoken by the callers.
 
+use super::listeners::Inherited;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -15,24 +16,44 @@ pub type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>
 
 /// Sockets of one host.
 pub trait Network: Send + Sync {
-    /// Listens on `address`; port 0 asks for any free port. Must be called inside a runtime.
+    /// Listens on `address`; port 0 asks for any free port. Must be called inside a runtime. A socket that the image of this process
+    /// before a restart in place left listening there is taken over, with the connections that wait in it.
     ///
     /// # Errors
     /// `AddrInUse`: another process listens there. Others as the operating system says.
     fn listen(&self, address: SocketAddr) -> io::Result<TcpListener>;
+
+    /// Closes listening sockets that the image before a restart in place left and that nobody listens on any more.
+    fn close_inherited(&self);
 
     /// Connects to `address`.
     fn connect(&self, address: SocketAddr) -> Connecting;
 }
 
 /// The network of the machine.
-pub struct RealNetwork;
+pub struct RealNetwork {
+    inherited: Inherited,
+}
+
+impl RealNetwork {
+    /// The network as this process found it.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self {
+            inherited: Inherited::of_this_process(),
+        }
+    }
+}
 
 /// Connections that the kernel holds ready while every thread is busy.
 const BACKLOG: u32 = 1024;
 
 impl Network for RealNetwork {
     fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        if let Some(listener) = self.inherited.take(address) {
+            listener.set_nonblocking(true)?;
+            return TcpListener::from_std(listener);
+        }
         let socket = if address.is_ipv4() {
             tokio::net::TcpSocket::new_v4()?
         } else {
@@ -42,6 +63,10 @@ impl Network for RealNetwork {
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
+    }
+
+    fn close_inherited(&self) {
+        self.inherited.close();
     }
 
     fn connect(&self, address: SocketAddr) -> Connecting {

@@ -1,8 +1,12 @@
 //! Child processes. A child dies with the handle that owns it, and a child that reads its standard input sees it end when this process does.
 
+use super::listeners::{self, Listeners};
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use tokio::net::unix::pipe;
@@ -42,6 +46,8 @@ impl Program {
         }
         // Set in many shells for development; the engine would then capture a native backtrace for every error of a guest.
         command.env_remove("RUST_BACKTRACE");
+        // What this process was left is not for its children.
+        command.env_remove(listeners::VARIABLE);
         command
     }
 
@@ -92,6 +98,35 @@ impl Program {
 /// As the operating system says.
 pub fn current_program() -> io::Result<PathBuf> {
     std::env::current_exe()
+}
+
+/// Makes this process a new image of its own program, with the same number, arguments, environment, standard input, output and error.
+/// Everything else is gone, but `listeners` go on listening and are found by [`super::Network::listen`]. Returns only if it fails.
+///
+/// # Errors
+/// As the operating system says; `listeners` are not closed then.
+pub fn replace(listeners: &Listeners) -> io::Result<Infallible> {
+    /// The program that runs, also if its file was replaced or removed since.
+    const RUNNING: &str = "/proc/self/exe";
+    let passed = listeners.pass()?;
+    let file = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino()));
+    let running = Path::new(RUNNING);
+    // By its own path if that is still the same file: the system names a process after the path it was started by.
+    let path = match (current_program(), file(running)) {
+        (Ok(path), Ok(is)) if file(&path).is_ok_and(|other| other == is) => path,
+        (Ok(path), Err(_)) => path,
+        (_, Ok(_)) => running.to_owned(),
+        (Err(error), Err(_)) => return Err(error),
+    };
+    let mut arguments = std::env::args_os();
+    let mut command = std::process::Command::new(path);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    Err(command
+        .args(arguments)
+        .env(listeners::VARIABLE, passed)
+        .exec())
 }
 
 /// A variable of this process's environment, if it is set and is text.

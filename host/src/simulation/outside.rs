@@ -114,6 +114,8 @@ impl Network for NoNetwork {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    fn close_inherited(&self) {}
+
     fn connect(&self, _address: SocketAddr) -> Connecting {
         Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
     }

@@ -42,6 +42,7 @@ impl InProcess {
             name: "in-process".into(),
             program: program.into(),
             parent: Parent::none(),
+            restart: host::Restart::refused(),
             os: os.clone(),
         };
         Ok(Self {

@@ -33,6 +33,7 @@ async fn start(name: &str, disk: &FaultyDisk) -> (Host, Client) {
         name: name.to_owned(),
         program: paths::program(),
         parent: Parent::none(),
+        restart: host::Restart::refused(),
         os: os.clone(),
     };
     let host = host::start(options).await.expect("the host starts");

@@ -45,6 +45,7 @@ mod hostile_http;
 mod hostile_loop;
 mod hostile_output;
 mod hostile_reach;
+mod in_place;
 mod keyvalue;
 mod limits;
 mod linking;

@@ -45,6 +45,7 @@ async fn start(disk: &FaultyDisk) -> (Trio, Host) {
         name: OURS.to_owned(),
         program: paths::program(),
         parent: Parent::none(),
+        restart: host::Restart::refused(),
         os,
     };
     let host = host::start(options).await.expect("the host starts");

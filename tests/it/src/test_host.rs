@@ -95,6 +95,7 @@ pub async fn start(name: &str, file: &str) -> Result<(Host, Os), StartError> {
         name: name.to_owned(),
         program: paths::program(),
         parent: Parent::none(),
+        restart: host::Restart::refused(),
         os: os.clone(),
     };
     Ok((host::start(options).await?, os))

@@ -118,6 +118,7 @@ async fn admin(config: &Arc<Config>, host: &crate::config::HostName, os: &Os) ->
         services,
         supervisor,
         parent: Parent::none(),
+        restart: crate::host::Restart::refused(),
         peers: Arc::new(Peers::new(config, host, log.clone(), os.clone())),
         chaos: crate::chaos::Chaos::new(config, host, log.clone(), os.clone()),
         pins: crate::groups::snapshots::Pins::new(os.clone()),

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// Imports reach the router only through the trait in `dispatch`, because `router` lies above them.
 const LAYERS: [(&str, &str); 9] = [
     ("where it starts", "main lib cli launcher simulation"),
-    ("where calls enter", "host http api admin origin"),
+    ("where calls enter", "host http api admin origin arrival"),
     ("where a call runs", "router"),
     ("on another host", "transport"),
     (
@@ -19,7 +19,7 @@ const LAYERS: [(&str, &str); 9] = [
     ),
     (
         "what a component is",
-        "linker compat component imports compile engine",
+        "linker compat component depot imports compile engine",
     ),
     (
         "what is kept",
