@@ -145,14 +145,14 @@ mod tests {
     async fn a_shared_permit_is_given_back_once_by_whoever_lets_go_first() {
         let (admission, os) = (Admission::new(1, 0), Os::real());
         let enter = || admission.enter(os.clock.as_ref(), Duration::ZERO);
-        let (caller, executor) = enter().await.ok().expect("it is free").share();
+        let (caller, executor) = enter().await.expect("it is free").share();
         assert!(enter().await.is_err());
         drop(executor);
-        let other = enter().await.ok().expect("the command ran");
+        let other = enter().await.expect("the command ran");
         drop(caller);
         assert!(enter().await.is_err(), "that one was another's");
         drop(other);
-        let (caller, _executor) = enter().await.ok().expect("it is free").share();
+        let (caller, _executor) = enter().await.expect("it is free").share();
         drop(caller);
         assert!(enter().await.is_ok());
     }

@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub mod builtin;
 mod chaos;
 mod cluster;
 pub mod duration;
@@ -60,7 +61,7 @@ pub struct Config {
     pub cluster: Cluster,
     /// The hosts, at least one, in the order of the file.
     pub hosts: Vec<Host>,
-    /// The services, in the order of their names.
+    /// The services, in the order of their names, with the one that is part of the host if `cluster.control` is set.
     pub services: Vec<ServiceConfig>,
     /// Whether faults may be injected.
     pub chaos: Chaos,
@@ -113,6 +114,29 @@ impl Config {
         Ok(raw
             .complete(path, folder)
             .expect("a part that could not be read was reported"))
+    }
+
+    /// Keeps everything in `data`, whatever the file says.
+    pub fn keep_in(&mut self, data: &Path) {
+        self.cluster.data = data.to_owned();
+        let has_control = self.cluster.control;
+        let mut services = self.services.iter_mut();
+        if let Some(control) = services.find(|it| has_control && builtin::is_control(it)) {
+            control.folder = builtin::folder(data);
+        }
+    }
+
+    /// The services that the file has: without the one that is part of the host.
+    pub fn own_services(&self) -> impl Iterator<Item = &ServiceConfig> {
+        self.services
+            .iter()
+            .filter(|service| !self.is_builtin(service))
+    }
+
+    /// Whether a service is part of the host.
+    #[must_use]
+    pub fn is_builtin(&self, service: &ServiceConfig) -> bool {
+        self.cluster.control && builtin::is_control(service)
     }
 
     /// The host called `name`.
@@ -175,10 +199,17 @@ struct RawConfig {
 
 impl RawConfig {
     fn read(root: Section<'_>, folder: &Path) -> Self {
+        let cluster = root
+            .optional_child("cluster")
+            .and_then(|section| Cluster::read(section, folder));
+        let has_control = cluster.as_ref().is_some_and(|cluster| cluster.control);
+        let read_service = |(name, section): (Option<ServiceName>, Section<'_>)| {
+            if has_control {
+                builtin::refuse_name(name.as_ref(), &section);
+            }
+            RawService::read(name, section)
+        };
         let raw = Self {
-            cluster: root
-                .optional_child("cluster")
-                .and_then(|section| Cluster::read(section, folder)),
             hosts: root
                 .children("host")
                 .into_iter()
@@ -187,9 +218,10 @@ impl RawConfig {
             services: root
                 .named("service", "NAME")
                 .into_iter()
-                .map(|(name, section)| RawService::read(name, section))
+                .map(read_service)
                 .collect(),
             chaos: Chaos::read(root.child("chaos")),
+            cluster,
         };
         root.finish();
         raw
@@ -203,14 +235,21 @@ impl RawConfig {
             .map(RawHost::complete)
             .collect::<Option<Vec<_>>>()?;
         let names: Vec<HostName> = hosts.iter().map(|host| host.name.clone()).collect();
+        let cluster = self.cluster?;
         let services = self
             .services
             .into_iter()
             .map(|service| service.complete(folder, &names));
+        let mut services: Vec<ServiceConfig> = services.collect::<Option<_>>()?;
+        if cluster.control {
+            let control = builtin::service(&cluster.data, &names);
+            let place = services.partition_point(|service| service.name < control.name);
+            services.insert(place, control);
+        }
         Some(Config {
-            services: services.collect::<Option<_>>()?,
+            services,
             path: path.to_owned(),
-            cluster: self.cluster?,
+            cluster,
             hosts,
             chaos: self.chaos,
         })

@@ -6,6 +6,8 @@ use crate::chaos::Chaos;
 use crate::compile::Compiler;
 use crate::config::Config;
 use crate::consensus::Engines;
+use crate::control::code;
+use crate::control::components::OwnFolder;
 use crate::daemon::{self, Daemons};
 use crate::dispatch::{Dispatch, FunctionName};
 use crate::engine::Ticker;
@@ -140,6 +142,7 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
     };
     let log = Log::new(&name, Arc::clone(&os.clock));
     let lock = lock(&config, &name, &os)?;
+    code::write(&config, &os)?;
     // Bound before anything is loaded, so that a taken port is known at once; clients that come early wait in the kernel's queue.
     let mut listeners = Listeners::default();
     let mut listen = |key, address| listening::listen(&os, &name, key, address, &mut listeners);
@@ -249,6 +252,8 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         config: Arc::clone(&config),
         host: host.name.clone(),
         services: Arc::clone(&services),
+        dispatch: Arc::clone(&dispatch),
+        component_bytes: Arc::new(OwnFolder::new(&config, &name, os.clone())),
         supervisor: supervisor.clone(),
         parent,
         restart: restart.clone(),

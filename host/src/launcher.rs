@@ -64,7 +64,7 @@ pub enum RunError {
 pub async fn run(options: Options) -> Result<(), RunError> {
     let mut config = check::read(&options.config, &options.os)?;
     if let Some(data) = &options.data {
-        config.cluster.data.clone_from(data);
+        config.keep_in(data);
     }
     let config = Arc::new(config);
     if !options.supervised {

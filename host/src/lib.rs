@@ -17,6 +17,7 @@ pub mod router;
 
 pub mod transport;
 
+pub mod control;
 pub mod daemon;
 pub mod services;
 pub mod supervisor;

@@ -4,6 +4,8 @@
 
 use crate::chaos::Chaos;
 use crate::config::{Config, HostName};
+use crate::control::components::ComponentBytes;
+use crate::dispatch::Dispatch;
 use crate::groups::snapshots::Pins;
 use crate::host::Restart;
 use crate::os::Os;
@@ -20,6 +22,7 @@ pub mod client;
 pub mod control;
 pub mod groups;
 pub mod logs;
+pub mod registry;
 pub mod restart;
 pub mod server;
 pub mod status;
@@ -32,6 +35,10 @@ pub struct Admin {
     pub host: HostName,
     /// Its services.
     pub services: Arc<Services>,
+    /// Carries out calls, on the thread of the admin interface.
+    pub dispatch: Arc<dyn Dispatch>,
+    /// Knows which components hosts have.
+    pub component_bytes: Arc<dyn ComponentBytes>,
     /// Stops and starts services.
     pub supervisor: Supervisor,
     /// Stops and starts hosts.

@@ -5,7 +5,7 @@
 
 use crate::admin::control::Change;
 use crate::admin::groups::changes::Verb;
-use crate::admin::{Admin, AdminError, chaos, control, groups, logs, restart, status};
+use crate::admin::{Admin, AdminError, chaos, control, groups, logs, registry, restart, status};
 use crate::arrival::Arrival;
 use crate::origin;
 use crate::os::network::{TcpListener, TcpStream};
@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 /// Connections served at once; a person and a few scripts.
 const CONNECTIONS_MAX: usize = 64;
-/// The largest request names a few hosts and links.
+/// The largest request has a cluster file of 256 KiB with the digests of its components.
 const BODY_BYTES_MAX: usize = 1 << 20;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -129,6 +129,11 @@ async fn route(admin: &Admin, request: Request<Incoming>) -> Result<Value, Admin
             } else {
                 control::everywhere(admin, name, change(verb)).await
             }
+        }
+        (&Method::GET, ["v1", "control"]) => Ok(json!(registry::show(admin).await?)),
+        (&Method::POST, ["v1", "control", "apply"]) => {
+            let apply = body(request).await?;
+            Ok(json!(registry::apply(admin, &apply).await?))
         }
         (&Method::GET, ["v1", "chaos"]) if is_own => Ok(json!(chaos::faults(admin)?)),
         (&Method::GET, ["v1", "chaos"]) => Ok(json!(chaos::everywhere::faults(admin).await?)),

@@ -165,7 +165,7 @@ impl Place {
     fn config(&self, os: &Os) -> Result<Config, Failure> {
         let mut config = check::read(&self.file, os)?;
         if let Some(data) = &self.data {
-            config.cluster.data.clone_from(data);
+            config.keep_in(data);
         }
         Ok(config)
     }

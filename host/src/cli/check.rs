@@ -8,6 +8,7 @@ use crate::cli::table::{Cell, Table};
 use crate::compile::Compiler;
 use crate::component::{self, Loaded};
 use crate::config::{Config, ConfigError, Problem};
+use crate::control::code;
 use crate::dispatch::ServiceId;
 use crate::engine;
 use crate::host::COMPILED_FOLDER;
@@ -125,6 +126,7 @@ async fn check(config: &Config, os: &Os) -> Result<Vec<Finding>, Failure> {
         config.cluster.data.join(COMPILED_FOLDER),
         os.clone(),
     );
+    code::write(config, os).map_err(|error| Failure::operation(&error))?;
     let target = build::target(config);
     let mut loaded: Vec<Result<Loaded, String>> = Vec::new();
     for service in &config.services {

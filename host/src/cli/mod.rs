@@ -15,6 +15,7 @@ pub mod wit_sync;
 
 mod admin;
 mod api;
+mod apply;
 mod backup;
 mod call;
 mod certs;
@@ -28,6 +29,7 @@ mod inspect;
 mod logs;
 mod output;
 mod progress;
+mod registry;
 mod restore;
 mod run;
 mod status;
@@ -102,6 +104,14 @@ enum Command {
         after_help = "Connections that come meanwhile wait, and are answered by the new one.\n\nExample:\n  bookshop-host restart-host beta"
     )]
     RestartHost(control::Host),
+    /// Compare a cluster file with the one in force, and put it in its place while the cluster runs
+    #[command(
+        after_help = "The cluster has to keep its own state: `control = true` below `[cluster]`. It is in force for the cluster then, but hosts do not take it up by themselves yet: start them again with it.\nWithout a terminal to ask on, --yes is needed.\n\nExamples:\n  bookshop-host apply config/cluster.toml\n  bookshop-host apply config/cluster.toml --dry-run --json\n  bookshop-host apply config/cluster.toml --yes --admin 127.0.0.1:9102"
+    )]
+    Apply(apply::Arguments),
+    /// Show the cluster file in force, those before it, and how far each host is with it
+    #[command(after_help = "Examples:\n  bookshop-host control\n  bookshop-host control --json")]
+    Control(registry::Arguments),
     /// Show and change the replicas of a service, and which of them leads
     #[command(subcommand)]
     Group(group::Command),
@@ -182,6 +192,8 @@ impl Cli {
             Command::StopHost(host) => host.stop(os).await,
             Command::StartHost(host) => host.start(os).await,
             Command::RestartHost(host) => host.restart(os).await,
+            Command::Apply(arguments) => apply::run(&arguments, os).await,
+            Command::Control(arguments) => registry::run(&arguments, os).await,
             Command::Group(command) => group::run(command, os).await,
             Command::Backup(arguments) => backup::run(&arguments, os).await,
             Command::Restore(arguments) => restore::run(&arguments, os).await,

@@ -46,7 +46,7 @@ impl Place {
     pub fn config(&self, os: &Os) -> Result<Config, Failure> {
         let mut config = check::read(&self.file, os)?;
         if let Some(data) = &self.data {
-            config.cluster.data.clone_from(data);
+            config.keep_in(data);
         }
         Ok(config)
     }

@@ -36,6 +36,8 @@ pub struct Cluster {
     pub checkpoint_interval: Duration,
     /// Bytes the log may grow by until that is done earlier: 1 MiB to 16 GiB, 64 MiB unless set.
     pub checkpoint_log_bytes: u64,
+    /// Whether the cluster keeps its own state in the service [`CONTROL`](super::builtin::CONTROL); not unless set.
+    pub control: bool,
 }
 
 /// Heartbeats that fit into the time until an election, at least: a single one that comes late must not cost a leader its place.
@@ -57,6 +59,7 @@ impl Cluster {
         let workers = section.count("workers");
         let checkpoint_interval = section.duration("checkpoint-interval");
         let checkpoint_log_bytes = section.size("checkpoint-log");
+        let control = section.boolean("control");
         section.finish();
         Some(Self {
             name: name?.value,
@@ -71,6 +74,7 @@ impl Cluster {
             workers,
             checkpoint_interval,
             checkpoint_log_bytes,
+            control,
         })
     }
 

@@ -213,6 +213,12 @@ const KEYS: &[KeyDoc] = &[
         "How much the log may grow until the same is done earlier.",
     )
     .within("1MiB", "16GiB"),
+    KeyDoc::default(
+        "cluster.control",
+        Kind::Boolean,
+        "false",
+        "Whether the cluster keeps its own state, this file first, in a replicated service of its own called control, so that apply can change it while it runs. Cannot be switched off again.",
+    ),
     KeyDoc::required("host", Kind::Tables, "[[host]]", "One process of the cluster."),
     KeyDoc::required("host.name", Kind::Name, "alpha", "Name of the host, unique in the file."),
     KeyDoc::required(

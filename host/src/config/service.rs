@@ -24,7 +24,7 @@ pub struct ServiceConfig {
     /// The component as the file names it; [`wasm_path`](Self::wasm_path) says where it is.
     pub wasm: String,
     /// Folder of the cluster file.
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// How the component is made; none if it is made elsewhere.
     pub build: Option<Build>,
     /// Hosts that run it, at least one, in the order of the file.

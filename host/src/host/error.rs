@@ -1,6 +1,7 @@
 //! Why a host does not start.
 
 use crate::certificates::CertificateError;
+use crate::control::code::CodeError;
 use crate::groups::RecoveryError;
 use std::io;
 use std::net::SocketAddr;
@@ -32,6 +33,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// What is part of this program cannot be put where hosts load it from.
+    #[error(transparent)]
+    Code(#[from] CodeError),
     /// A port is taken.
     #[error(
         "host {host} cannot listen on {address} (its {key}): the port is in use; stop the other program, or change {key} in the configuration"

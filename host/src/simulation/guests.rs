@@ -5,6 +5,7 @@ use crate::compile::Compiler;
 use crate::component::{self, Functions, LoadError, Loaded};
 use crate::config::{Config, ServiceConfig};
 use crate::consensus::Engines;
+use crate::control::code::{self, CodeError};
 use crate::dispatch::{Address, Answer, Dispatch, Invocation, ServiceId};
 use crate::engine::{self, Room};
 use crate::imports::CallState;
@@ -30,6 +31,9 @@ pub enum GuestsError {
     /// The engine does not run here.
     #[error("cannot start the engine: {0}")]
     Engine(String),
+    /// What is part of this program cannot be put where it is loaded from.
+    #[error(transparent)]
+    Code(#[from] CodeError),
     /// A component cannot be loaded.
     #[error("service {service} cannot be loaded")]
     Load {
@@ -86,6 +90,7 @@ impl Guests {
         };
         let failed = |error: wasmtime::Error| GuestsError::Engine(format!("{error:#}"));
         let (engine, _) = engine::runtime(room).map_err(failed)?;
+        code::write(&config, os)?;
         let cache = config.cluster.data.join(crate::host::COMPILED_FOLDER);
         let compiler = Compiler::new(program, cache, os.clone());
         let mut loaded: Vec<(ServiceConfig, Loaded)> = Vec::new();

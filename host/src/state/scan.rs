@@ -93,7 +93,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether nothing is in the range. If that takes more than a short look, or cannot be read, it is not said to be so.
-    pub(super) fn is_surely_empty(mut self) -> bool {
+    pub(super) fn finds_nothing(mut self) -> bool {
         for _ in 0..SHORT {
             match self.pass() {
                 Ok(Passed::End) => return true,

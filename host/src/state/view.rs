@@ -130,7 +130,7 @@ impl View {
 
     /// Whether there is nothing from `low` to below `high`, if a short look tells.
     fn is_empty(&self, low: &[u8], high: &[u8]) -> bool {
-        low >= high || self.scan(low, Some(high), false).is_surely_empty()
+        low >= high || self.scan(low, Some(high), false).finds_nothing()
     }
 
     /// Takes a freeze back: what was frozen and could not be folded counts as applied lately again.

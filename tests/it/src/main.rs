@@ -26,6 +26,7 @@ mod between_outsiders;
 mod between_processes;
 mod between_stranger;
 mod config_errors;
+mod control;
 mod daemons;
 mod durable_disk;
 mod durable_files;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// The package of the program.
 pub const PROGRAM: &str = "bookshop-host";
 
-/// The package of the consensus engine.
-const ENGINE: &str = "raft-engine";
+/// Packages that are part of the program, which builds them itself.
+const EMBEDDED: [&str; 2] = ["control", "raft-engine"];
 
 /// Folders of packages that are compiled to WebAssembly.
 const GUESTS: [&str; 2] = ["components", "tests/fixtures"];
@@ -72,7 +72,7 @@ impl Workspace {
             folders
                 .iter()
                 .any(|folder| package.manifest_path.starts_with(folder))
-                && package.name != ENGINE
+                && !EMBEDDED.contains(&package.name.as_str())
                 && package.targets.iter().any(|target| {
                     target
                         .kind
@@ -128,6 +128,7 @@ mod tests {
             package("bookshop-host", "host", "bin", &["wasmtime"]),
             package("orders", "components/orders", "cdylib", &["wit-bindgen"]),
             package("raft-engine", "components/raft", "cdylib", &[]),
+            package("control", "components/control", "cdylib", &["wit-bindgen"]),
             package("rules", "components/rules", "lib", &[]),
             package("it", "tests/it", "test", &["bookshop-host"]),
             package("fixture-trap", "tests/fixtures/trap", "cdylib", &[]),
@@ -156,6 +157,7 @@ mod tests {
             [
                 "orders",
                 "raft-engine",
+                "control",
                 "rules",
                 "fixture-trap",
                 "fixture-daemon",

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::admin::{client, server};
+use crate::call_error::CallError;
 use crate::compile::Compiler;
+use crate::control::components::OwnFolder;
+use crate::dispatch::{Answer, Dispatch, Invocation};
 use crate::engine::{self, Room};
 use crate::os::Os;
 use crate::os::task::{self, Task};
@@ -108,6 +111,15 @@ fn config(admins: &[SocketAddr], chaos: &str) -> Config {
     Config::parse(Path::new("config/cluster.toml"), &text).expect("a good file")
 }
 
+/// There is no service to call.
+struct NoCalls;
+
+impl Dispatch for NoCalls {
+    fn dispatch(self: Arc<Self>, _: Invocation) -> Answer {
+        Box::pin(std::future::ready(Err(CallError::Cancelled)))
+    }
+}
+
 async fn admin(config: &Arc<Config>, host: &crate::config::HostName, os: &Os) -> (Admin, Task<()>) {
     let log = Log::new(host.as_str(), Arc::clone(&os.clock));
     let services = Arc::new(Services::new(Vec::new()));
@@ -116,6 +128,8 @@ async fn admin(config: &Arc<Config>, host: &crate::config::HostName, os: &Os) ->
         config: Arc::clone(config),
         host: host.clone(),
         services,
+        dispatch: Arc::new(NoCalls),
+        component_bytes: Arc::new(OwnFolder::new(config, host.as_str(), os.clone())),
         supervisor,
         parent: Parent::none(),
         restart: crate::host::Restart::refused(),

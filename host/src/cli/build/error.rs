@@ -1,6 +1,7 @@
 //! Why nothing can be built, and with which exit code that ends.
 
 use crate::cli::failure::Failure;
+use crate::control::code::CodeError;
 use std::io;
 use std::path::PathBuf;
 
@@ -48,6 +49,9 @@ pub enum BuildError {
     /// The engine does not run here.
     #[error("cannot start the engine: {0}")]
     Engine(String),
+    /// What is part of this program cannot be put where hosts load it from.
+    #[error(transparent)]
+    Code(#[from] CodeError),
     /// Components that a cluster is to run cannot be built.
     #[error("cannot build {0}; cargo says why above")]
     Components(String),
@@ -63,6 +67,7 @@ impl From<BuildError> for Failure {
             | BuildError::Target { .. }
             | BuildError::Cargo { .. }
             | BuildError::Engine(_)
+            | BuildError::Code(_)
             | BuildError::Components(_) => Self::operation(&error),
         }
     }

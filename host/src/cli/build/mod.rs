@@ -9,6 +9,7 @@ use crate::cli::{check, output};
 use crate::compile::Compiler;
 use crate::config::{Config, ServiceConfig};
 use crate::consensus::Engines;
+use crate::control::code;
 use crate::engine;
 use crate::host::COMPILED_FOLDER;
 use crate::os::process;
@@ -112,6 +113,7 @@ pub async fn build(
 ) -> Result<BuildReport, BuildError> {
     let started = os.clock.monotonic();
     let chosen = choose(config, services)?;
+    code::write(config, os)?;
     let mut report = BuildReport {
         services: chosen.len(),
         ..BuildReport::default()

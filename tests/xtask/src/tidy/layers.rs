@@ -15,7 +15,7 @@ const LAYERS: [(&str, &str); 9] = [
     ("on another host", "transport"),
     (
         "what runs",
-        "supervisor swap services groups consensus daemon pool instance version",
+        "supervisor swap control services groups consensus daemon pool instance version",
     ),
     (
         "what a component is",
