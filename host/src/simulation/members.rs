@@ -45,7 +45,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether every group has a voter on every host, and nobody else, as far as the one that leads it knows.
+    /// Whether every group has a voter on every host, and nobody else, as far as the one that leads it and all others know. One that has the change and does not know
+    /// yet that it is committed could not be elected without those who had a vote before.
     pub(super) fn is_complete(&self) -> bool {
         let is_leaving = |host: &SimHost| !host.removed.is_empty();
         !self.hosts.iter().any(is_leaving)
@@ -53,6 +54,10 @@ impl World<'_> {
                 let mut replicas = self.hosts.iter().filter_map(|host| host.replica(*group));
                 replicas.any(|replica| {
                     let roster = replica.member.roster();
+                    let agrees = |host: &SimHost| {
+                        let replica = host.replica(*group);
+                        replica.is_some_and(|replica| replica.member.roster() == roster)
+                    };
                     let mut voters: Vec<_> = roster
                         .members
                         .voters
@@ -62,6 +67,7 @@ impl World<'_> {
                     voters.sort_unstable();
                     voters.dedup();
                     replica.member.standing().serves
+                        && self.hosts.iter().all(agrees)
                         && !roster.is_joint()
                         && roster.members.learners.is_empty()
                         && voters.len() == self.hosts.len()

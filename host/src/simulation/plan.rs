@@ -42,6 +42,8 @@ pub struct Faults {
     pub network: bool,
     /// A host does nothing for a while and then goes on.
     pub pauses: bool,
+    /// Somebody removes a replica from its group, and lets it join again.
+    pub removals: bool,
 }
 
 impl Faults {
@@ -54,9 +56,10 @@ impl Faults {
         clock: false,
         network: false,
         pauses: false,
+        removals: false,
     };
 
-    /// All that a host must survive; damage is not among them, which it must only notice.
+    /// All that a host must survive; damage is not among them, which it must only notice, nor are removals, which are to be asked for.
     pub const ALL: Self = Self {
         crashes: true,
         failed_syncs: true,
@@ -65,6 +68,7 @@ impl Faults {
         clock: true,
         network: true,
         pauses: true,
+        removals: false,
     };
 }
 
@@ -158,6 +162,12 @@ impl AnyMutant {
             Self::Log(mutant) => mutant.name(),
             Self::Host(mutant) => mutant.name(),
         }
+    }
+
+    /// Whether only removals show it.
+    #[must_use]
+    pub fn needs_removals(self) -> bool {
+        self == Self::Host(HostMutant::KeepRemains)
     }
 
     /// Whether only several hosts can show it.

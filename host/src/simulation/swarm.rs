@@ -64,7 +64,7 @@ impl Swarm {
         let (refuses, traps) = (has(faults.crashes), has(faults.crashes));
         let hands_over = random.chance(300);
         // Of two replicas none can be spared: the other one could not take the first back by itself.
-        let removes = plan.hosts > 2 && random.chance(300);
+        let removes = faults.removals && plan.hosts > 2;
         let mut every = |is_on: bool, us: u64| is_on.then(|| us / 4 + random.below(us));
         swarm.end_us = every(ends, 1_200_000);
         swarm.pause_us = every(pauses, 1_500_000);

@@ -26,6 +26,8 @@ use std::time::Duration;
 
 /// What is over without an end is a bug: retries of messages double up to a minute, so a few of them must fit.
 const SETTLING_MAX: Duration = Duration::from_secs(900);
+/// Calls that are not answered by then never are.
+const WORK_MAX: Duration = Duration::from_secs(600);
 /// Lines of the story that are kept.
 const STORY_MAX: usize = 400;
 /// What has to happen by itself after the last fault gets so much time to happen, at least.
@@ -179,6 +181,7 @@ impl<'a> World<'a> {
             self.soon(50_000, Happening::Client(client));
         }
         self.begin_faults();
+        self.after(WORK_MAX, Happening::Endless);
     }
 
     fn work(&mut self) -> Step {

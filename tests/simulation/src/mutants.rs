@@ -41,7 +41,10 @@ fn find(guests: &Guests, options: &Options, mutant: AnyMutant) -> Option<(u64, V
                     }
                     let plan = Plan {
                         mutant: Some(mutant),
-                        faults: Faults::ALL,
+                        faults: Faults {
+                            removals: mutant.needs_removals(),
+                            ..Faults::ALL
+                        },
                         hosts: options.hosts.unwrap_or(hosts),
                         ..options.plan(options.seeds.start + seed)
                     };

@@ -18,7 +18,7 @@ pub struct Options {
     /// Hosts, each with a replica of every service; each seed its own number if left out.
     #[arg(long, value_parser = hosts)]
     pub hosts: Option<usize>,
-    /// What goes wrong: all, none, or some of crashes, failed-syncs, full, damage, clock, network, pauses. All leaves damage out, which a host may
+    /// What goes wrong: all, none, or some of crashes, failed-syncs, full, damage, clock, network, pauses, removals. All leaves removals and damage out, which a host may
     /// refuse to go on with. With several hosts each seed has some of them.
     #[arg(long, default_value = "all", value_parser = faults, value_name = "LIST")]
     pub faults: Faults,
@@ -138,6 +138,7 @@ fn faults(text: &str) -> Result<Faults, String> {
             "all" => {
                 faults = Faults {
                     damage: faults.damage,
+                    removals: faults.removals,
                     ..Faults::ALL
                 }
             }
@@ -149,6 +150,7 @@ fn faults(text: &str) -> Result<Faults, String> {
             "clock" => faults.clock = true,
             "network" => faults.network = true,
             "pauses" => faults.pauses = true,
+            "removals" => faults.removals = true,
             other => return Err(format!("there is no fault {other:?}")),
         }
     }
@@ -172,6 +174,7 @@ pub fn faults_text(faults: Faults) -> String {
         (faults.clock, "clock"),
         (faults.network, "network"),
         (faults.pauses, "pauses"),
+        (faults.removals, "removals"),
     ];
     let names: Vec<&str> = all
         .into_iter()
