@@ -7,7 +7,7 @@ use crate::os::clock::{self, Clock, timeout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// How long a stopping host waits for the first request of a connection: a client sends it together with the connection, so this is
 /// what a slow network takes. A connection that was opened in advance is closed after it, as an idle one is.
@@ -27,8 +27,15 @@ impl Arrival {
         }
     }
 
+    /// Waits until the host stops and the connection may end, which is so once its first request is here.
+    pub async fn may_end(&self, stop: &mut watch::Receiver<bool>, clock: &dyn Clock) {
+        // The end of the sender means the same as its word.
+        let _ = stop.wait_for(|stop| *stop).await;
+        self.wait(clock).await;
+    }
+
     /// Waits for the first request; not long, and not at all if it came before.
-    pub async fn wait(&self, clock: &dyn Clock) {
+    async fn wait(&self, clock: &dyn Clock) {
         let (has_come, waiting) = &*self.0;
         if !has_come.load(Ordering::Acquire) {
             // Whether it came or not, the connection may end now.

@@ -157,11 +157,7 @@ pub async fn connection(front: Arc<Front>, stream: TcpStream, mut stop: watch::R
         biased;
         // Errors here are clients that went away or spoke something else; there is nobody left to tell.
         _ = &mut connection => return,
-        () = async {
-            // The end of the sender means the same as its word.
-            let _ = stop.wait_for(|stop| *stop).await;
-            arrival.wait(clock.as_ref()).await;
-        } => connection.as_mut().graceful_shutdown(),
+        () = arrival.may_end(&mut stop, clock.as_ref()) => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }

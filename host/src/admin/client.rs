@@ -66,6 +66,13 @@ pub async fn request(
         })?
 }
 
+/// The reason that an answer with an error status gives.
+#[must_use]
+pub fn reason(answer: &Value) -> String {
+    let message = answer["error"]["message"].as_str();
+    message.unwrap_or("no reason given").to_owned()
+}
+
 async fn exchange(
     os: &Os,
     address: SocketAddr,

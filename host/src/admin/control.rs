@@ -101,10 +101,7 @@ pub(super) async fn on_peer(
     let within = admin.config.cluster.drain_timeout + PEER_MARGIN;
     match client::request(&admin.os, address, &path, Some(&json!({})), within).await {
         Ok((status, _)) if status.is_success() => Ok(()),
-        Ok((_, value)) => Err(value["error"]["message"]
-            .as_str()
-            .unwrap_or("no reason given")
-            .to_owned()),
+        Ok((_, value)) => Err(client::reason(&value)),
         Err(error) => Err(error.to_string()),
     }
 }

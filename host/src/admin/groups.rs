@@ -292,10 +292,7 @@ async fn ask(
     let address = admin.config.hosts[place].admin;
     match client::request(&admin.os, address, path, body, within).await {
         Ok((status, value)) if status.is_success() => Ok(value),
-        Ok((_, value)) => {
-            let message = value["error"]["message"].as_str();
-            Err(refused(message.unwrap_or("no reason given").to_owned()))
-        }
+        Ok((_, value)) => Err(refused(client::reason(&value))),
         Err(error) => Err(refused(format!("host {host}: {error}"))),
     }
 }

@@ -35,12 +35,7 @@ pub async fn host(admin: &Admin, name: &str) -> Result<Value, AdminError> {
     let path = format!("/v1/hosts/{name}/restart");
     match client::request(&admin.os, host.admin, &path, Some(&json!({})), PEER_TIMEOUT).await {
         Ok((status, answer)) if status.is_success() => Ok(answer),
-        Ok((_, answer)) => {
-            let reason = answer["error"]["message"].as_str();
-            Err(AdminError::Refused(
-                reason.unwrap_or("no reason given").to_owned(),
-            ))
-        }
+        Ok((_, answer)) => Err(AdminError::Refused(client::reason(&answer))),
         Err(error) => Err(AdminError::Refused(error.to_string())),
     }
 }

@@ -78,11 +78,7 @@ async fn connection(admin: Arc<Admin>, stream: TcpStream, mut stopped: watch::Re
     tokio::select! {
         biased;
         _ = &mut connection => return,
-        () = async {
-            // The end of the sender means the same as its word.
-            let _ = stopped.wait_for(|stop| *stop).await;
-            arrival.wait(clock.as_ref()).await;
-        } => connection.as_mut().graceful_shutdown(),
+        () = arrival.may_end(&mut stopped, clock.as_ref()) => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }
