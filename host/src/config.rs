@@ -29,6 +29,7 @@ mod replicated;
 mod section;
 mod service;
 pub mod size;
+mod swap;
 mod validate;
 mod values;
 
@@ -45,7 +46,8 @@ pub use limits::Limits;
 pub use name::{ClusterName, HostName, InterfaceName, ServiceName};
 pub use reference::{Absent, KeyDoc, reference};
 pub use replicated::{Query, Replicated};
-pub use service::{Build, Http, InstanceMode, ServiceConfig, StorageMode};
+pub use service::{Build, Http, InstanceMode, Pinned, ServiceConfig, StorageMode};
+pub use swap::Swap;
 
 use error::{Place, Report};
 use host::RawHost;
@@ -123,6 +125,14 @@ impl Config {
         let mut services = self.services.iter_mut();
         if let Some(control) = services.find(|it| has_control && builtin::is_control(it)) {
             control.folder = builtin::folder(data);
+        }
+    }
+
+    /// Has a service run this component, whatever the file says; nothing happens if there is no such service.
+    pub fn pin(&mut self, service: &str, component: Pinned) {
+        let mut services = self.services.iter_mut();
+        if let Some(service) = services.find(|it| it.name.as_str() == service) {
+            service.pinned = Some(component);
         }
     }
 

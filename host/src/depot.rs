@@ -10,6 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+mod shared;
+
+pub use shared::SharedDepot;
 
 /// Folder of the components, below that of the host.
 pub const FOLDER: &str = "components";
@@ -52,6 +57,9 @@ pub enum DepotError {
         #[source]
         source: io::Error,
     },
+    /// The host is stopping.
+    #[error("the host is stopping")]
+    Stopping,
 }
 
 /// The components on the disk of one host.
@@ -162,15 +170,25 @@ impl Depot {
             .collect()
     }
 
-    /// Removes all components but these; returns how many were removed.
+    /// Removes all components but these, and those that came less than `age_min` ago, by the wall clock; returns how many were removed.
     ///
     /// # Errors
     /// [`DepotError::Disk`]: some may still be here.
-    pub fn keep_only(&self, wanted: &BTreeSet<Digest>) -> Result<usize, DepotError> {
+    pub fn keep_only(
+        &self,
+        wanted: &BTreeSet<Digest>,
+        age_min: Duration,
+    ) -> Result<usize, DepotError> {
+        let now = SystemTime::UNIX_EPOCH + self.os.clock.wall();
+        // One of the future came before the clock was set back.
+        let is_old = |digest: &Digest| {
+            let came = self.os.disk.modified(&self.file(digest));
+            came.is_ok_and(|came| now.duration_since(came).map_or(true, |age| age >= age_min))
+        };
         let mut kept = self.kept();
         let unwanted: Vec<Digest> = kept
             .keys()
-            .filter(|digest| !wanted.contains(*digest))
+            .filter(|digest| !wanted.contains(*digest) && is_old(digest))
             .cloned()
             .collect();
         for digest in &unwanted {
@@ -185,7 +203,7 @@ impl Depot {
     }
 
     fn file(&self, digest: &str) -> PathBuf {
-        self.folder.join(format!("{digest}{ENDING}"))
+        file(&self.folder, digest)
     }
 
     /// The bytes of a file, if it is there and they have its digest.
@@ -213,6 +231,16 @@ pub fn is_digest(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Where the folder of a host has a component, if it has it.
+#[must_use]
+pub fn path(host_folder: &Path, digest: &str) -> PathBuf {
+    file(&host_folder.join(FOLDER), digest)
+}
+
+fn file(folder: &Path, digest: &str) -> PathBuf {
+    folder.join(format!("{digest}{ENDING}"))
 }
 
 /// The digest that a file is named after.

@@ -7,25 +7,28 @@ use crate::compile::Compiler;
 use crate::config::Config;
 use crate::consensus::Engines;
 use crate::control::code;
-use crate::control::components::OwnFolder;
+use crate::control::registry::Registry;
+use crate::control::taken::{TakenFile, effective};
 use crate::daemon::{self, Daemons};
+use crate::depot::SharedDepot;
 use crate::dispatch::{Dispatch, FunctionName};
 use crate::engine::Ticker;
 use crate::groups;
 use crate::groups::journal::Fatal;
 use crate::groups::recovery::{Network, Surroundings};
 use crate::os::Os;
-use crate::os::clock::{sleep, timeout};
 use crate::os::disk::FolderLock;
 use crate::os::listeners::Listeners;
+use crate::os::process;
 use crate::os::task::{self, Task};
 use crate::parent::Parent;
 use crate::replica::network::ReplicaNetwork;
-use crate::services::{Services, State};
+use crate::services::Services;
 use crate::supervisor::{self, Supervisor};
 use crate::telemetry::Log;
 use crate::transport::Refusals;
-use crate::transport::peers::{Health, Peers};
+use crate::transport::components::Carrier;
+use crate::transport::peers::Peers;
 use crate::transport::probe::{self, Introducer, Schedule};
 use crate::transport::replicas::{self, Replicas, Sources};
 use crate::transport::wire::Wire;
@@ -35,34 +38,28 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
+mod drain;
 mod error;
+mod follower;
 mod listening;
 mod parts;
 mod peering;
 mod restart;
 mod serving;
 mod shared;
+pub mod spread;
 
 pub use error::StartError;
+use follower::Follower;
 pub use restart::{Ending, Restart, RestartError};
 use serving::Entrance;
 use shared::Shared;
+use spread::Spread;
 
 /// Folder of the compiled code, below the data root: shared by its hosts.
 pub const COMPILED_FOLDER: &str = "compiled";
-/// How often a drain looks whether the last call is done.
-const DRAIN_POLL: Duration = Duration::from_millis(5);
-/// How long a stopping host waits until others lead what it led.
-const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a stopping host waits for its peers to hear of it. One that does not finds out at its next call.
-const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(100);
-
-/// How much later than `cluster.drain-timeout` a daemon that does not finish may be ended: the turns that its thread takes.
-const DAEMONS_MARGIN: Duration = Duration::from_secs(1);
-
 /// What a host is started with.
 pub struct Options {
     /// The whole configuration.
@@ -131,17 +128,21 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         restart,
         os,
     } = options;
-    let Some(host) = config.host(&name) else {
-        let known = config
-            .hosts
-            .iter()
-            .map(|host| host.name.to_string())
-            .collect::<Vec<_>>()
-            .join(", ");
-        return Err(StartError::UnknownHost { name, known });
-    };
+    parts::host(&config, &name)?;
     let log = Log::new(&name, Arc::clone(&os.clock));
     let lock = lock(&config, &name, &os)?;
+    // What the cluster's state says goes before the file.
+    let file = Arc::clone(&config);
+    let folder = config.cluster.data.join(&name);
+    let taken = match config.cluster.control {
+        true => Some(TakenFile::begin(&folder, &os)?),
+        false => None,
+    };
+    let config = match &taken {
+        Some(taken) => Arc::new(effective(&file, &name, &taken.taken)?),
+        None => config,
+    };
+    let host = parts::host(&config, &name)?;
     code::write(&config, &os)?;
     // Bound before anything is loaded, so that a taken port is known at once; clients that come early wait in the kernel's queue.
     let mut listeners = Listeners::default();
@@ -174,6 +175,7 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         os.clone(),
     );
     let engines = compiler.clone();
+    let for_follower = compiler.clone();
     let (supervisor, supervising) = supervisor::start(supervisor::Options {
         config: Arc::clone(&config),
         host: host.name.clone(),
@@ -208,6 +210,7 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         services: Arc::clone(&services),
         credentials,
         introducer: Arc::clone(&introducer),
+        components: (config.cluster.control).then(|| SharedDepot::new(folder, os.clone())),
         replicas: Some(Sources {
             snapshots: Arc::new(recovered.pins.clone()),
             hello: Arc::new(recovered.registry.clone()),
@@ -248,12 +251,15 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
     let doors = (0..threads(&config)).map(|_| shared.doors()).collect();
     let (handovers, threads) = serving::start(doors, &stopped).map_err(StartError::Thread)?;
     let (wire, dispatch) = shared.router();
+    let carrier = Carrier::new(Arc::clone(&shared.peers), Arc::clone(&wire), os.clone());
+    let spread = shared.components.clone();
+    let spread = spread.map(|depot| Spread::new(depot, carrier));
     let state = Arc::new(admin::Admin {
         config: Arc::clone(&config),
         host: host.name.clone(),
         services: Arc::clone(&services),
         dispatch: Arc::clone(&dispatch),
-        component_bytes: Arc::new(OwnFolder::new(&config, &name, os.clone())),
+        spread: spread.clone(),
         supervisor: supervisor.clone(),
         parent,
         restart: restart.clone(),
@@ -275,6 +281,30 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         task::spawn(shared.chaos.clone().expire()),
         task::spawn(shared.credentials.clone().watch(log.clone())),
     ]);
+    if let (Some(taken), Some(spread)) = (taken, spread) {
+        let registry = Registry::new(
+            config.cluster.hops_max,
+            Arc::clone(&services),
+            Arc::clone(&dispatch),
+            os.clone(),
+        );
+        let follower = Follower {
+            target: file.cargo_target(process::variable("CARGO_TARGET_DIR")),
+            file,
+            config: Arc::clone(&config),
+            host: host.name.clone(),
+            taken,
+            registry,
+            spread,
+            compiler: for_follower,
+            services: Arc::clone(&services),
+            supervisor: supervisor.clone(),
+            restart: restart.clone(),
+            log: log.clone(),
+            os: os.clone(),
+        };
+        tasks.push(task::spawn(follower.run()));
+    }
     let api_entrance = if api.ip().is_loopback() {
         Entrance::ApiInTheClear
     } else {
@@ -338,46 +368,6 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
 }
 
 impl Host {
-    /// Lets other hosts lead what this one leads, so that nobody has to wait for an election.
-    async fn hand_over(&self) {
-        let groups = self.services.iter().filter_map(|slot| slot.group.clone());
-        let handing: Vec<Task<()>> = groups
-            .filter(|group| group.has_others() && group.serves())
-            .map(|group| {
-                let log = self.log.clone();
-                task::spawn(async move {
-                    if let Err(reason) = group.hand_over().await {
-                        log.warn(
-                            None,
-                            &format!("another replica has to be elected: {reason}"),
-                        );
-                    }
-                })
-            })
-            .collect();
-        let clock = self.os.clock.as_ref();
-        let handed = async {
-            for handing in handing {
-                // A task that panicked has printed why; the election comes all the same.
-                let _ = handing.await;
-            }
-        };
-        // When all stop together there is nobody to take over.
-        let alone = async {
-            let is_there = |index| self.peers.get(index).view().health == Health::Up;
-            while self.peers.indexes().any(is_there) {
-                sleep(clock, DRAIN_POLL).await;
-            }
-        };
-        tokio::select! {
-            biased;
-            () = handed => {}
-            () = alone => {}
-            // Who does not take over in that time is elected or not without us.
-            () = sleep(clock, HAND_OVER_TIMEOUT) => {}
-        }
-    }
-
     /// Waits until this host must not go on, because what it keeps is not safe any more, and says why. Stop it then without draining.
     pub async fn failed(&self) -> String {
         self.fatal.wait().await
@@ -405,62 +395,6 @@ impl Host {
         let listeners = std::mem::take(&mut self.listeners);
         self.drain().await;
         listeners
-    }
-
-    async fn drain(&mut self) -> u32 {
-        let _ = self.stopping.send(true);
-        for slot in self.services.iter() {
-            slot.daemon.stop();
-        }
-        self.services.waits.close();
-        probe::announce(&self.peers, &self.wire, &self.introducer, ANNOUNCE_TIMEOUT).await;
-        self.hand_over().await;
-        // The listening sockets close here, unless they are held; connections end with the request they are in.
-        let _ = self.stop.send(true);
-        let clock = self.os.clock.as_ref();
-        let drained = async {
-            while self.services.calls_under_way() > 0
-                || self.services.daemons_at_work() > 0
-                || self.threads.iter().any(|thread| !thread.is_finished())
-                || !self.administration.is_finished()
-            {
-                sleep(clock, DRAIN_POLL).await;
-            }
-        };
-        let cut_off = match timeout(clock, self.config.cluster.drain_timeout, drained).await {
-            Ok(()) => 0,
-            Err(_elapsed) => self.services.calls_under_way(),
-        };
-        // Keepers end what does not finish by the same time, and say so; this only lets them.
-        let ended = async {
-            for slot in self.services.iter() {
-                slot.daemon.ended().await;
-            }
-        };
-        let _ = timeout(clock, DAEMONS_MARGIN, ended).await;
-        for slot in self.services.iter() {
-            slot.set(State::Stopping);
-        }
-        // A thread that is not done has a client that does not let go; it ends with the process.
-        for thread in self.threads.drain(..).filter(JoinHandle::is_finished) {
-            // A thread that panicked has printed why.
-            let _ = thread.join();
-        }
-        if cut_off > 0 {
-            self.log.warn(
-                None,
-                &format!("{cut_off} calls outlived cluster.drain-timeout and were cut off"),
-            );
-        }
-        self.tasks.clear();
-        if let Some(daemons) = self.daemons.take() {
-            daemons.end();
-        }
-        if let Some(groups) = self.groups.take() {
-            groups.join();
-        }
-        self.log.info(None, "stopped");
-        cut_off
     }
 }
 

@@ -3,10 +3,13 @@
 use crate::certificates::{self, CertificateError};
 use crate::cli::{build, check};
 use crate::config::{Config, ConfigError};
+use crate::control::taken::{self, TakenError};
 use crate::host::{self, Ending, Host, Restart, StartError};
+use crate::os::listeners::Listeners;
 use crate::os::signal::StopSignals;
 use crate::os::{Os, console, process};
 use crate::parent::Parent;
+use crate::supervisor::chain;
 use std::future::pending;
 use std::io;
 use std::path::PathBuf;
@@ -46,6 +49,9 @@ pub enum RunError {
     /// The host does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// What the host has taken up of the cluster's state cannot be changed.
+    #[error(transparent)]
+    Taken(#[from] TakenError),
     /// The host stopped by itself, because what it keeps was not safe any more. What it had promised is kept.
     #[error("the host stopped: {0}")]
     Failed(String),
@@ -91,15 +97,19 @@ async fn one(options: &Options, config: Arc<Config>, name: &str) -> Result<(), R
     };
     let program = process::current_program()?;
     let launcher = parent.clone();
-    let host = host::start(host::Options {
-        config,
+    let started = host::start(host::Options {
+        config: Arc::clone(&config),
         name: name.to_owned(),
         program,
         parent,
         restart: Restart::in_place(),
         os: options.os.clone(),
     })
-    .await?;
+    .await;
+    let host = match started {
+        Ok(host) => host,
+        Err(error) => return give_up_trial(&config, name, error, &options.os),
+    };
     options.os.network.close_inherited();
     launcher.ready().await;
     let gone = async {
@@ -136,6 +146,25 @@ async fn one(options: &Options, config: Arc<Config>, name: &str) -> Result<(), R
             restart_in_place(host, &mut signals, gone).await
         }
     }
+}
+
+/// A host that does not start because of what it tries begins anew with what it ran before.
+fn give_up_trial(config: &Config, name: &str, error: StartError, os: &Os) -> Result<(), RunError> {
+    let is_ours = !matches!(
+        error,
+        StartError::UnknownHost { .. } | StartError::DataInUse { .. } | StartError::Data { .. }
+    );
+    let folder = config.cluster.data.join(name);
+    let reason = chain(&error);
+    if !config.cluster.control || !is_ours || !taken::give_up_trial(&folder, &reason, os)? {
+        return Err(error.into());
+    }
+    console::line(&format!(
+        "{name} does not start with the new cluster file, and goes back to what it ran before: {reason}"
+    ));
+    process::replace(&Listeners::default())
+        .map(|never| match never {})
+        .map_err(RunError::Replace)
 }
 
 /// Drains the host and makes this process a new image of its program, unless it is told to stop before that.

@@ -4,8 +4,9 @@
 
 use crate::compile::Compiler;
 use crate::component::{self, Loaded};
-use crate::config::{Config, HostName};
+use crate::config::{Config, HostName, Pinned};
 use crate::dispatch::ServiceId;
+use crate::imports::CallState;
 use crate::linker::{Exporter, Exporters, ServiceLinker};
 use crate::os::clock::{sleep, timeout, timeout_at};
 use crate::os::task::{self, Task};
@@ -14,11 +15,14 @@ use crate::services::{ServiceTypes, Services, Slot, State};
 use crate::telemetry::Log;
 use crate::version::Version;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::Engine;
+use wasmtime::component::InstancePre;
+
+mod swap;
 
 /// Commands waiting for the supervisor. Every sender waits for its reply, so a longer queue would hide delay, not remove it.
 const COMMANDS_MAX: usize = 16;
@@ -51,12 +55,22 @@ pub enum SupervisorError {
     /// Calls outlived the drain timeout; they keep running on the old version.
     #[error("service {0} takes no new calls, but some of its calls outlived cluster.drain-timeout")]
     DrainTimeout(String),
+    /// Another component was to take the place of what runs, which goes on.
+    #[error("service {service} keeps what it runs: {reason}")]
+    NotSwapped {
+        /// The service.
+        service: String,
+        /// The reason, with its causes.
+        reason: String,
+    },
     /// The host is shutting down.
     #[error("the host is shutting down")]
     Stopping,
 }
 
 enum Command {
+    Misfits(oneshot::Sender<Vec<Arc<str>>>),
+    Swap(String, Pinned, oneshot::Sender<Result<(), SupervisorError>>),
     Stop(String, oneshot::Sender<Result<(), SupervisorError>>),
     Start(String, oneshot::Sender<Result<(), SupervisorError>>),
 }
@@ -84,6 +98,27 @@ impl Supervisor {
     pub async fn start(&self, service: &str) -> Result<(), SupervisorError> {
         self.send(|reply| Command::Start(service.to_owned(), reply))
             .await
+    }
+
+    /// Puts another component in the place of what a service runs: calls that come from then on find it, those under way finish on the old one.
+    /// Where the service does not run, whoever calls it is linked to the new one.
+    ///
+    /// # Errors
+    /// See [`SupervisorError`]. Nothing has changed then.
+    pub async fn swap(&self, service: &str, component: Pinned) -> Result<(), SupervisorError> {
+        self.send(|reply| Command::Swap(service.to_owned(), component, reply))
+            .await
+    }
+
+    /// Services of this host or others that cannot be linked to what is loaded here now.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Stopping`].
+    pub async fn misfits(&self) -> Result<Vec<Arc<str>>, SupervisorError> {
+        let (reply, done) = oneshot::channel();
+        let sent = self.commands.send(Command::Misfits(reply)).await;
+        sent.map_err(|_| SupervisorError::Stopping)?;
+        done.await.map_err(|_| SupervisorError::Stopping)
     }
 
     async fn send(
@@ -122,21 +157,29 @@ pub struct Options {
 /// # Errors
 /// A bug of the host: its own interfaces cannot be linked.
 pub async fn start(options: Options) -> wasmtime::Result<(Supervisor, Task<()>)> {
-    let linker = ServiceLinker::new(&options.engine)?;
-    let target = options
-        .config
-        .cargo_target(process::variable("CARGO_TARGET_DIR"));
-    let mut owner = Owner {
-        linker,
-        target,
-        loaded: BTreeMap::new(),
-        versions: BTreeMap::new(),
-        retries: BTreeMap::new(),
-        options,
-    };
-    owner.load_all().await;
+    let mut owner = Owner::new(options)?;
+    for (id, result) in owner.load_all().await {
+        owner.settle(id, result);
+    }
     let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
     Ok((Supervisor { commands }, task::spawn(owner.run(receiver))))
+}
+
+/// Loads and links every service, also those of other hosts, and runs none; returns those that cannot be, with the reasons.
+///
+/// # Errors
+/// As for [`start`].
+pub async fn rehearse(options: Options) -> wasmtime::Result<Vec<(Arc<str>, String)>> {
+    let mut owner = Owner::new(options)?;
+    let mut failed: BTreeMap<ServiceId, String> = BTreeMap::new();
+    for (id, result) in owner.load_all().await {
+        failed.extend(result.err().map(|reason| (id, reason)));
+    }
+    for (id, reason) in owner.misfits() {
+        failed.entry(id).or_insert(reason);
+    }
+    let named = |(id, reason)| (owner.name(id), reason);
+    Ok(failed.into_iter().map(named).collect())
 }
 
 struct Owner {
@@ -146,6 +189,8 @@ struct Owner {
     target: PathBuf,
     /// Services whose code is loaded, placed here or not: others are linked to their types.
     loaded: BTreeMap<ServiceId, Loaded>,
+    /// Components that took the place of those that the configuration names.
+    pins: BTreeMap<ServiceId, Pinned>,
     /// How many versions of each service ran here.
     versions: BTreeMap<ServiceId, u32>,
     retries: BTreeMap<ServiceId, Retry>,
@@ -157,7 +202,22 @@ struct Retry {
 }
 
 impl Owner {
-    async fn load_all(&mut self) {
+    fn new(options: Options) -> wasmtime::Result<Self> {
+        let target = options
+            .config
+            .cargo_target(process::variable("CARGO_TARGET_DIR"));
+        Ok(Self {
+            linker: ServiceLinker::new(&options.engine)?,
+            target,
+            loaded: BTreeMap::new(),
+            pins: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            retries: BTreeMap::new(),
+            options,
+        })
+    }
+
+    async fn load_all(&mut self) -> Vec<(ServiceId, Result<Option<Version>, String>)> {
         let ids: Vec<ServiceId> = self
             .options
             .services
@@ -170,13 +230,14 @@ impl Owner {
                 failures.insert(id, reason);
             }
         }
-        for id in ids {
+        let link = |id: ServiceId| {
             let result = match failures.remove(&id) {
                 Some(reason) => Err(reason),
                 None => self.link(id),
             };
-            self.settle(id, result);
-        }
+            (id, result)
+        };
+        ids.into_iter().map(link).collect()
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -193,6 +254,11 @@ impl Owner {
                     // The requester may have gone; what it asked for was done all the same.
                     Some(Command::Stop(service, reply)) => drop(reply.send(self.stop(&service).await)),
                     Some(Command::Start(service, reply)) => drop(reply.send(self.start(&service).await)),
+                    Some(Command::Misfits(reply)) => {
+                        let misfits = self.misfits().into_keys().map(|id| self.name(id));
+                        drop(reply.send(misfits.collect()));
+                    }
+                    Some(Command::Swap(service, component, reply)) => drop(reply.send(self.swap(&service, component).await)),
                     None => return,
                 },
                 () = self.options.os.clock.sleep_until(next) => self.retry().await,
@@ -205,6 +271,10 @@ impl Owner {
             .services
             .get(id)
             .expect("ids come from this table")
+    }
+
+    fn name(&self, id: ServiceId) -> Arc<str> {
+        Arc::clone(&self.slot(id).service.name)
     }
 
     fn find(&self, service: &str) -> Result<ServiceId, SupervisorError> {
@@ -292,23 +362,44 @@ impl Owner {
     }
 
     async fn load(&mut self, id: ServiceId) -> Result<(), String> {
-        let path = self.slot(id).service.config.wasm_path(&self.target);
+        let config = &self.slot(id).service.config;
+        let pinned = self.pins.get(&id).or(config.pinned.as_ref());
+        let loaded = match pinned {
+            Some(pinned) => self.load_pinned(pinned).await?,
+            None => {
+                let path = config.wasm_path(&self.target);
+                self.load_file(&path).await?
+            }
+        };
+        let slot = self.slot(id);
+        slot.set_types(ServiceTypes::new(
+            &slot.service.name,
+            loaded.exports(&self.options.engine),
+        ));
+        self.loaded.insert(id, loaded);
+        Ok(())
+    }
+
+    async fn load_file(&self, path: &Path) -> Result<Loaded, String> {
         let Options {
             engine,
             compiler,
             os,
             ..
         } = &self.options;
-        let loaded = component::load(&path, engine, compiler, os)
-            .await
-            .map_err(|error| chain(&error))?;
-        let slot = self.slot(id);
-        slot.set_types(ServiceTypes::new(
-            &slot.service.name,
-            loaded.exports(engine),
-        ));
-        self.loaded.insert(id, loaded);
-        Ok(())
+        let loaded = component::load(path, engine, compiler, os).await;
+        loaded.map_err(|error| chain(&error))
+    }
+
+    /// The code of a service with its imports, as of what is loaded now.
+    fn linked(&self, id: ServiceId) -> Result<(&Loaded, InstancePre<CallState>), String> {
+        let exporters = self.exporters();
+        let loaded = self.loaded.get(&id).ok_or("it is not loaded")?;
+        let pre = self
+            .linker
+            .link(&self.slot(id).service.config, loaded, &exporters)
+            .map_err(|error| self.explain(&chain(&error)))?;
+        Ok((loaded, pre))
     }
 
     fn link(&mut self, id: ServiceId) -> Result<Option<Version>, String> {
@@ -316,22 +407,13 @@ impl Owner {
         if !service.config.is_placed_on(&self.options.host) {
             return Ok(None);
         }
-        let exporters = self.exporters();
-        let loaded = self.loaded.get(&id).ok_or("it is not loaded")?;
-        let pre = self
-            .linker
-            .link(&service.config, loaded, &exporters)
-            .map_err(|error| self.explain(&chain(&error)))?;
+        let (loaded, pre) = self.linked(id)?;
+        let functions = loaded.exports(&self.options.engine);
+        let digest = loaded.digest.clone();
         let ordinal = self.versions.get(&id).copied().unwrap_or(0) + 1;
         self.versions.insert(id, ordinal);
-        let functions = loaded.exports(&self.options.engine);
-        Ok(Some(Version::new(
-            service,
-            loaded.digest.clone(),
-            ordinal,
-            pre,
-            &functions,
-        )))
+        let version = Version::new(service, digest, ordinal, pre, &functions);
+        Ok(Some(version))
     }
 
     fn exporters(&self) -> Exporters {

@@ -199,6 +199,17 @@ pub struct FiguresSnapshot {
     pub latency: histogram::Snapshot,
 }
 
+/// Sums over all calls of a service on one host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Calls that were answered.
+    pub completed: u64,
+    /// Calls that were not.
+    pub errors: u64,
+    /// How long answers took, together.
+    pub latency_ns: u64,
+}
+
 impl Figures {
     /// A call was answered after `latency`.
     pub fn completed(&self, latency: Duration) {
@@ -225,6 +236,16 @@ impl Figures {
                 .checked_div(completed)
                 .unwrap_or(0),
         )
+    }
+
+    /// What was answered, what was not, and the time that answers took in all; one after the other, so that calls of this moment may be in some only.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        Totals {
+            completed: self.completed.load(Ordering::Relaxed),
+            errors: self.errors.load(Ordering::Relaxed),
+            latency_ns: self.total_ns.load(Ordering::Relaxed),
+        }
     }
 
     /// The figures now.

@@ -2,7 +2,7 @@
 //!
 //! HTTP/2 over TLS 1.3 with a certificate on both sides. [`outgoing`] is called by the router, [`incoming`] calls `Dispatch`; [`peers`] is
 //! what this host knows of the others, kept up to date by [`probe`]; [`wire`] has the connections. [`message`] and [`head`] say what is sent.
-//! Messages between replicas go another way, with connections and a form of their own: [`replicas`].
+//! Messages between replicas go another way, with connections and a form of their own: [`replicas`]. [`components`] carries code.
 
 use crate::os::Os;
 use crate::telemetry::Log;
@@ -10,6 +10,7 @@ use crate::telemetry::rate::TokenBucket;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
+pub mod components;
 pub mod handshake;
 pub mod head;
 pub mod incoming;

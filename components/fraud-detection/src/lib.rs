@@ -2,7 +2,7 @@
 //!
 //! Called by the orchestrator through `bookshop:shop/fraud-detection`. Logs each rejection, never with anything of the card. The
 //! library `checkout` keeps the order between the events and sees to it that they come in turn. The package `fraud-detection-v2` is
-//! this source with another model.
+//! this source with another model, `fraud-detection-v3` that with a deliberate fault.
 
 #[allow(
     unsafe_code,
@@ -12,6 +12,8 @@
 mod bindings;
 mod card;
 mod email;
+#[cfg(feature = "version-3")]
+mod flaw;
 mod judgement;
 pub mod model;
 mod reason;
@@ -57,6 +59,8 @@ impl Guest for FraudDetection {
         order_id: String,
         progress: Progress,
     ) -> Result<Judgement, EventError> {
+        #[cfg(feature = "version-3")]
+        flaw::strike(&order_id);
         let event = Event::CheckCardFraud;
         let threshold = threshold();
         let performed = checkout::perform(&Scratch, event, &order_id, &progress, |data| {

@@ -12,6 +12,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Where components are handed over, and what they are then.
+pub const COMPONENTS_PATH: &str = "/v1/control/components";
+/// Media type of a component.
+pub const COMPONENT_MEDIA: &str = "application/wasm";
 /// The largest answer that is read: a log request may return all lines that are kept.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
@@ -58,7 +62,33 @@ pub async fn request(
     body: Option<&Value>,
     within: Duration,
 ) -> Result<(StatusCode, Value), ClientError> {
-    timeout(os.clock.as_ref(), within, exchange(os, address, path, body))
+    let content = body.map(|body| ("application/json", Bytes::from(body.to_string())));
+    send(os, address, path, content, within).await
+}
+
+/// Hands a component over, and reads the answer.
+///
+/// # Errors
+/// As for [`request`].
+pub async fn hand_over(
+    os: &Os,
+    address: SocketAddr,
+    component: Bytes,
+    within: Duration,
+) -> Result<(StatusCode, Value), ClientError> {
+    let content = Some((COMPONENT_MEDIA, component));
+    send(os, address, COMPONENTS_PATH, content, within).await
+}
+
+async fn send(
+    os: &Os,
+    address: SocketAddr,
+    path: &str,
+    content: Option<(&'static str, Bytes)>,
+    within: Duration,
+) -> Result<(StatusCode, Value), ClientError> {
+    let exchange = exchange(os, address, path, content);
+    timeout(os.clock.as_ref(), within, exchange)
         .await
         .map_err(|_| ClientError::Timeout {
             address,
@@ -77,7 +107,7 @@ async fn exchange(
     os: &Os,
     address: SocketAddr,
     path: &str,
-    body: Option<&Value>,
+    content: Option<(&'static str, Bytes)>,
 ) -> Result<(StatusCode, Value), ClientError> {
     let protocol = |reason: String| ClientError::Protocol { address, reason };
     let stream = os
@@ -91,17 +121,17 @@ async fn exchange(
     // Drives the connection; ends with this function.
     let _connection = task::spawn(async move { drop(connection.await) });
     let builder = Request::builder()
-        .method(if body.is_some() {
+        .method(if content.is_some() {
             Method::POST
         } else {
             Method::GET
         })
         .uri(path)
         .header(header::HOST, address.to_string());
-    let request = match body {
-        Some(body) => builder
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body.to_string()))),
+    let request = match content {
+        Some((media, bytes)) => builder
+            .header(header::CONTENT_TYPE, media)
+            .body(Full::new(bytes)),
         None => builder.body(Full::default()),
     };
     let request = request.map_err(|error| protocol(error.to_string()))?;

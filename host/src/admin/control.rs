@@ -111,6 +111,7 @@ fn supervisor_error(error: SupervisorError) -> AdminError {
         SupervisorError::Unknown(_) => AdminError::NotFound(error.to_string()),
         SupervisorError::Elsewhere(_)
         | SupervisorError::Failed { .. }
+        | SupervisorError::NotSwapped { .. }
         | SupervisorError::DrainTimeout(_)
         | SupervisorError::Stopping => AdminError::Refused(error.to_string()),
     }

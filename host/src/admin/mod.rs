@@ -4,10 +4,10 @@
 
 use crate::chaos::Chaos;
 use crate::config::{Config, HostName};
-use crate::control::components::ComponentBytes;
 use crate::dispatch::Dispatch;
 use crate::groups::snapshots::Pins;
 use crate::host::Restart;
+use crate::host::spread::Spread;
 use crate::os::Os;
 use crate::parent::Parent;
 use crate::services::Services;
@@ -37,8 +37,8 @@ pub struct Admin {
     pub services: Arc<Services>,
     /// Carries out calls, on the thread of the admin interface.
     pub dispatch: Arc<dyn Dispatch>,
-    /// Knows which components hosts have.
-    pub component_bytes: Arc<dyn ComponentBytes>,
+    /// The components of the hosts; none if the cluster keeps no state of its own.
+    pub spread: Option<Spread>,
     /// Stops and starts services.
     pub supervisor: Supervisor,
     /// Stops and starts hosts.

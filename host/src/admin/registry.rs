@@ -1,18 +1,22 @@
-//! `GET /v1/control` and `POST /v1/control/apply`: the cluster file in force, and another in its place.
+//! `/v1/control`: the cluster file in force, those before it, and another in its place, for which the components come first.
 //!
 //! Any host answers for all: what is in force is asked of the service `control`, wherever it is led.
 
 use crate::admin::{Admin, AdminError};
+use crate::component::Digest;
 use crate::config::Config;
-use crate::control::components::{ComponentBytes, digests};
 use crate::control::difference::{Losses, refusals};
 use crate::control::registry::{
     Application, ApplyError, Component, Registry, RegistryError, RevisionEntry, Standing, Turn,
     Value,
 };
-use crate::os::process;
+use crate::depot::{COMPONENT_BYTES_MAX, DepotError};
+use crate::host::spread::Spread;
 use crate::supervisor::chain;
+use http_body::Body;
+use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
+use std::error::Error;
 use std::sync::Arc;
 
 /// All revisions that the registry remembers.
@@ -49,6 +53,27 @@ pub struct Done {
     pub revision: u64,
 }
 
+/// What `POST /v1/control/components/missing` takes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Digests of components.
+    pub digests: Vec<Digest>,
+}
+
+/// What it answers with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Missing {
+    /// Those that the host does not have.
+    pub missing: Vec<Digest>,
+}
+
+/// What `POST /v1/control/components` answers with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Kept {
+    /// The digest of what came.
+    pub digest: Digest,
+}
+
 /// What is in force, what was, and how far the hosts are.
 ///
 /// # Errors
@@ -72,33 +97,20 @@ pub async fn apply(admin: &Admin, apply: &Apply) -> Result<Done, AdminError> {
     let config = read(admin, &application.config)?;
     check_components(&config, &application.components)?;
     let current = registry.current().await.map_err(refused)?;
-    let known = match &current {
-        Some(value) => {
-            let before = read(admin, &value.config)?;
-            let losses = if apply.accept_data_loss {
-                Losses::Accepted
-            } else {
-                Losses::Refused
-            };
-            let problems = refusals(&before, &config, &application.config, losses);
-            if !problems.is_empty() {
-                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                return Err(AdminError::Refused(lines.join("\n")));
-            }
-            value.components.clone()
+    if let Some(value) = &current {
+        let before = read(admin, &value.config)?;
+        let losses = if apply.accept_data_loss {
+            Losses::Accepted
+        } else {
+            Losses::Refused
+        };
+        let problems = refusals(&before, &config, &application.config, losses);
+        if !problems.is_empty() {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            return Err(AdminError::Refused(lines.join("\n")));
         }
-        // Before the first value, hosts run what their file names.
-        None => own_components(admin)?,
-    };
-    let is_known = |new: &&Component| known.iter().all(|known| known.digest != new.digest);
-    let missing = missing(
-        admin.component_bytes.as_ref(),
-        application.components.iter().filter(is_known),
-    );
-    let missing = missing.await;
-    if !missing.is_empty() {
-        return Err(AdminError::Refused(missing.join("\n")));
     }
+    put_on_majority(spread(admin)?, &application.components).await?;
     match registry.apply(application).await {
         Ok(revision) => Ok(Done { revision }),
         Err(error @ (ApplyError::Invalid(_) | ApplyError::TooLarge { .. })) => {
@@ -108,24 +120,76 @@ pub async fn apply(admin: &Admin, apply: &Apply) -> Result<Done, AdminError> {
     }
 }
 
-/// Which of these components hosts do not have, in words. An entry must never name what could be lost with one host.
-async fn missing<'a>(
-    bytes: &dyn ComponentBytes,
-    components: impl Iterator<Item = &'a Component>,
-) -> Vec<String> {
-    let mut missing = Vec::new();
-    for Component {
-        service, digest, ..
-    } in components
-    {
-        if !bytes.is_on_majority(digest).await {
+/// A revision with its file.
+///
+/// # Errors
+/// [`AdminError::NotFound`]: it is not kept. [`AdminError::Refused`]: as for [`show`].
+pub async fn at(admin: &Admin, revision: &str) -> Result<Value, AdminError> {
+    let revision: u64 = revision
+        .parse()
+        .map_err(|_| AdminError::Invalid(format!("{revision:?} is no revision: write a number")))?;
+    let found = registry(admin).at(revision).await.map_err(refused)?;
+    found.ok_or_else(|| {
+        AdminError::NotFound(format!(
+            "revision {revision} is not kept; `bookshop-host control` lists those that are"
+        ))
+    })
+}
+
+/// Those of these components that this host does not have.
+///
+/// # Errors
+/// [`AdminError::Refused`]: the cluster keeps no state of its own, or the disk does not do it.
+pub async fn missing(admin: &Admin, digests: Vec<Digest>) -> Result<Missing, AdminError> {
+    let missing = spread(admin)?.depot().missing(digests).await;
+    missing
+        .map(|missing| Missing { missing })
+        .map_err(|error| AdminError::Refused(chain(&error)))
+}
+
+/// Keeps a component that somebody hands over.
+///
+/// # Errors
+/// [`AdminError::Invalid`]: it is too large, or does not come to its end. [`AdminError::Refused`]: as for [`missing`].
+pub async fn keep<B>(admin: &Admin, body: B) -> Result<Kept, AdminError>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let depot = spread(admin)?.depot();
+    let unusable = |error: DepotError| AdminError::Refused(chain(&error));
+    let _room = depot.room().await.map_err(unusable)?;
+    let read = Limited::new(body, COMPONENT_BYTES_MAX).collect().await;
+    let bytes = read
+        .map_err(|error| AdminError::Invalid(format!("cannot read the component: {error}")))?
+        .to_bytes();
+    let digest = depot.put(bytes).await.map_err(unusable)?;
+    Ok(Kept { digest })
+}
+
+/// An entry must never name what could be lost with one host.
+async fn put_on_majority(spread: &Spread, components: &[Component]) -> Result<(), AdminError> {
+    let mut problems = Vec::new();
+    for component in components {
+        let Component {
+            service, digest, ..
+        } = component;
+        // Of an earlier revision others may have it; if nobody has, the next says so.
+        let _ = spread.obtain(component, None).await;
+        if let Err(error) = spread.to_majority(digest).await {
             let short = digest.get(..12).unwrap_or(digest);
-            missing.push(format!(
-                "the bytes of {service} ({short}) are not on the hosts yet"
-            ));
+            problems.push(format!("component {short} of {service}: {}", chain(&error)));
         }
     }
-    missing
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(AdminError::Refused(problems.join("\n")))
+}
+
+fn spread(admin: &Admin) -> Result<&Spread, AdminError> {
+    let spread = admin.spread.as_ref();
+    spread.ok_or_else(|| refused(RegistryError::Off))
 }
 
 fn registry(admin: &Admin) -> Registry {
@@ -158,49 +222,6 @@ fn check_components(config: &Config, components: &[Component]) -> Result<(), Adm
     )))
 }
 
-fn own_components(admin: &Admin) -> Result<Vec<Component>, AdminError> {
-    let target = admin
-        .config
-        .cargo_target(process::variable("CARGO_TARGET_DIR"));
-    let components = digests(&admin.config, &target, &admin.os);
-    components.map_err(|error| AdminError::Refused(chain(&error)))
-}
-
 fn refused(error: RegistryError) -> AdminError {
     AdminError::Refused(chain(&error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::future::{Future, ready};
-    use std::pin::Pin;
-
-    /// Hosts that have one component.
-    struct Only(&'static str);
-
-    impl ComponentBytes for Only {
-        fn is_on_majority<'a>(
-            &'a self,
-            digest: &'a str,
-        ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
-            Box::pin(ready(digest == self.0))
-        }
-    }
-
-    #[tokio::test]
-    async fn what_hosts_do_not_have_is_named() {
-        let component = |service: &str, digest: &str| Component {
-            service: service.into(),
-            digest: digest.into(),
-            bytes: 1,
-        };
-        let components = [component("a", "0123456789abcdef"), component("b", "ff")];
-        let none = missing(&Only("ff"), components[1..].iter()).await;
-        assert!(none.is_empty());
-        assert_eq!(
-            missing(&Only("ff"), components.iter()).await,
-            ["the bytes of a (0123456789ab) are not on the hosts yet"]
-        );
-    }
 }

@@ -1,8 +1,9 @@
 //! The HTTP side of the admin interface.
 //!
 //! A page in somebody's browser can send requests to loopback too: [`origin`] refuses them, and a POST must say `application/json`,
-//! which a page cannot without asking first, and the asking is never answered.
+//! or `application/wasm` where components are handed over, which a page cannot without asking first, and the asking is never answered.
 
+use crate::admin::client::{COMPONENT_MEDIA, COMPONENTS_PATH};
 use crate::admin::control::Change;
 use crate::admin::groups::changes::Verb;
 use crate::admin::{Admin, AdminError, chaos, control, groups, logs, registry, restart, status};
@@ -127,6 +128,16 @@ async fn route(admin: &Admin, request: Request<Incoming>) -> Result<Value, Admin
             }
         }
         (&Method::GET, ["v1", "control"]) => Ok(json!(registry::show(admin).await?)),
+        (&Method::GET, ["v1", "control", "revisions", revision]) => {
+            Ok(json!(registry::at(admin, revision).await?))
+        }
+        (&Method::POST, ["v1", "control", "components"]) => {
+            Ok(json!(registry::keep(admin, request.into_body()).await?))
+        }
+        (&Method::POST, ["v1", "control", "components", "missing"]) => {
+            let wanted: registry::Wanted = body(request).await?;
+            Ok(json!(registry::missing(admin, wanted.digests).await?))
+        }
         (&Method::POST, ["v1", "control", "apply"]) => {
             let apply = body(request).await?;
             Ok(json!(registry::apply(admin, &apply).await?))
@@ -222,15 +233,21 @@ async fn host_request(admin: &Admin, request: HostRequest) -> Result<Value, Admi
 
 fn check<B>(request: &Request<B>) -> Result<(), AdminError> {
     origin::check(request).map_err(|error| AdminError::Invalid(error.to_string()))?;
-    let is_json = request
+    let media = request
         .headers()
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok()?.split(';').next())
-        .is_some_and(|media| media.trim() == "application/json");
-    if request.method() != Method::GET && !is_json {
-        return Err(AdminError::Invalid(
-            "a POST to the admin interface needs the header Content-Type: application/json".into(),
-        ));
+        .map(str::trim);
+    // Neither is a type that a page of another origin may send without being asked.
+    let needed = match request.uri().path() {
+        COMPONENTS_PATH => COMPONENT_MEDIA,
+        _ => "application/json",
+    };
+    if request.method() != Method::GET && media != Some(needed) {
+        return Err(AdminError::Invalid(format!(
+            "a POST to {} needs the header Content-Type: {needed}",
+            request.uri().path()
+        )));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::admin::client;
 use crate::cli::failure::Failure;
 use crate::os::Os;
+use bytes::Bytes;
 use clap::Args;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
@@ -36,6 +37,12 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 impl Admin {
+    /// That of the host which listens there.
+    #[must_use]
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
     /// Reads something.
     ///
     /// # Errors
@@ -70,7 +77,29 @@ impl Admin {
         body: Option<&Value>,
         within: Duration,
     ) -> Result<T, Failure> {
-        let (status, answer) = client::request(os, self.address, path, body, within).await?;
+        let answered = client::request(os, self.address, path, body, within).await?;
+        self.read(path, answered)
+    }
+
+    /// Hands a component over.
+    ///
+    /// # Errors
+    /// No host answers, or it answers with an error.
+    pub async fn hand_over<T: DeserializeOwned>(
+        &self,
+        os: &Os,
+        component: Bytes,
+        within: Duration,
+    ) -> Result<T, Failure> {
+        let answered = client::hand_over(os, self.address, component, within).await?;
+        self.read(client::COMPONENTS_PATH, answered)
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        (status, answer): (StatusCode, Value),
+    ) -> Result<T, Failure> {
         if !status.is_success() {
             return Err(refusal(status, &answer));
         }

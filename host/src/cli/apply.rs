@@ -1,31 +1,35 @@
 //! `bookshop-host apply`: a cluster file takes the place of the one in force, after a look at what that changes.
 
-use crate::admin::registry::{Apply, ControlPart, Done};
+use crate::admin::registry::ControlPart;
 use crate::cli::admin::Admin;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Paint, Style};
-use crate::cli::{build, check};
-use crate::config::Config;
-use crate::control::components::digests;
-use crate::control::difference::{Change, Losses, Side, Sign, difference, refusals, summary};
-use crate::control::registry::{Application, Component, Value};
-use crate::os::{Os, console, process};
+use crate::config::{Config, duration};
+use crate::control::difference::{Change, Losses, Sign};
+use crate::control::registry::Value;
+use crate::os::{Os, console};
 use clap::Args;
 use serde::Serialize;
-use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub mod edited;
+mod proposal;
+pub mod taking;
+
+pub use proposal::Proposal;
+
 /// The host asks the leader, who may have to be elected, several things.
-const WITHIN: Duration = Duration::from_secs(30);
-/// What the registry keeps of a summary.
-const SUMMARY_BYTES_MAX: usize = 2 << 10;
+pub const WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The cluster file
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "revision")]
+    file: Option<PathBuf>,
+    /// Put what was in force as this revision in force again, with the components of then
+    #[arg(long, value_name = "N", conflicts_with = "file")]
+    revision: Option<u64>,
     /// Only show what would change
     #[arg(long)]
     dry_run: bool,
@@ -35,6 +39,12 @@ pub struct Arguments {
     /// Lose what removed services keep
     #[arg(long)]
     accept_data_loss: bool,
+    /// How long to wait until all hosts run it
+    #[arg(long, value_name = "TIME", default_value = "2min", value_parser = duration::parse)]
+    wait: Duration,
+    /// Do not wait until hosts run it
+    #[arg(long, conflicts_with = "wait")]
+    no_wait: bool,
     /// Print the changes and the revision as JSON
     #[arg(long)]
     json: bool,
@@ -52,20 +62,30 @@ struct Applied<'a> {
     revision: Option<u64>,
 }
 
-/// Compares, asks, applies.
+/// Compares, asks, applies, and waits until the hosts run it.
 ///
 /// # Errors
-/// The file is wrong or changes what cannot be changed, a component is missing, no host answers, or it refuses.
+/// The file is wrong or changes what cannot be changed, a component is missing, no host answers, it refuses, or a host cannot run it.
 pub async fn run(arguments: &Arguments, os: &Os) -> Result<(), Failure> {
-    let config = check::read(&arguments.file, os)?;
-    let text = text(&arguments.file, os)?;
-    let components = digests(&config, &build::target(&config), os);
-    let components = components.map_err(|error| Failure::operation(&error))?;
-    let state: ControlPart = arguments.admin.get(os, "/v1/control", WITHIN).await?;
-    let base = state.current.as_ref().map_or(0, |value| value.revision);
-    let is_same = |value: &Value| value.config == text && value.components == components;
-    let changes = match &state.current {
-        Some(value) => changes(value, &config, &components, &text, arguments)?,
+    let admin = &arguments.admin;
+    let proposal = match (&arguments.file, arguments.revision) {
+        (Some(file), _) => Proposal::read(file, os)?,
+        (None, revision) => {
+            let revision = revision.unwrap_or_default();
+            let path = format!("/v1/control/revisions/{revision}");
+            Proposal::again(admin.get(os, &path, WITHIN).await?)?
+        }
+    };
+    let losses = if arguments.accept_data_loss {
+        Losses::Accepted
+    } else {
+        Losses::Refused
+    };
+    let state: ControlPart = admin.get(os, "/v1/control", WITHIN).await?;
+    let current = state.current.as_ref();
+    let base = current.map_or(0, |value| value.revision);
+    let changes = match current {
+        Some(value) => proposal.changes(value, losses)?,
         None => Vec::new(),
     };
     let mut applied = Applied {
@@ -73,88 +93,34 @@ pub async fn run(arguments: &Arguments, os: &Os) -> Result<(), Failure> {
         changes: &changes,
         revision: None,
     };
+    let config = proposal.config.clone();
     if !arguments.json {
-        let lines = lines(
-            &changes,
-            &config,
-            state.current.as_ref(),
-            Style::of_stdout(),
-        );
+        let lines = lines(&changes, &config, current, Style::of_stdout());
         output::line(&lines.join("\n"))?;
     }
-    if !arguments.dry_run && !state.current.as_ref().is_some_and(is_same) {
+    if !arguments.dry_run && !current.is_some_and(|value| proposal.is(value)) {
         agree(arguments)?;
-        let summary = match &state.current {
-            Some(_) => summary(&changes, SUMMARY_BYTES_MAX),
-            None => "the first file".into(),
-        };
-        let apply = Apply {
-            application: Application {
-                base,
-                config: text,
-                components: components.clone(),
-                by: who(),
-                summary,
-            },
-            accept_data_loss: arguments.accept_data_loss,
-        };
-        let path = "/v1/control/apply";
-        let done: Done = arguments
-            .admin
-            .post(os, path, &json!(apply), WITHIN)
-            .await?;
-        applied.revision = Some(done.revision);
+        proposal.hand_over(admin, os).await?;
+        let put = proposal.put_in_force(base, &changes, losses, admin, os);
+        applied.revision = Some(put.await?);
     }
     if arguments.json {
-        return Ok(output::json(&applied)?);
+        output::json(&applied)?;
     }
-    match applied.revision {
-        Some(revision) => Ok(output::line(&format!("revision {revision} is in force"))?),
-        None => Ok(()),
-    }
-}
-
-fn text(file: &std::path::Path, os: &Os) -> Result<String, Failure> {
-    let bytes = os.disk.read(file);
-    let bytes = bytes
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
-    String::from_utf8(bytes)
-        .map_err(|_| Failure::usage(format!("{} is not UTF-8 text", file.display())))
-}
-
-/// What becomes another, if all of it can.
-fn changes(
-    value: &Value,
-    config: &Config,
-    components: &[Component],
-    text: &str,
-    arguments: &Arguments,
-) -> Result<Vec<Change>, Failure> {
-    // Read as if it were in the same place, so that relative paths mean the same.
-    let before = Config::parse(&config.path, &value.config).map_err(|error| {
-        Failure::failed(format!(
-            "this version cannot read the file in force, revision {}; use the version that applied it: {error}",
-            value.revision
-        ))
-    })?;
-    let losses = if arguments.accept_data_loss {
-        Losses::Accepted
-    } else {
-        Losses::Refused
+    let Some(revision) = applied.revision else {
+        return Ok(());
     };
-    let problems = refusals(&before, config, text, losses);
-    if !problems.is_empty() {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        return Err(Failure::usage(lines.join("\n")));
+    if !arguments.json {
+        output::line(&format!("revision {revision} is in force"))?;
     }
-    let before = Side {
-        config: &before,
-        components: &value.components,
-    };
-    Ok(difference(before, Side { config, components }))
+    if arguments.no_wait {
+        return Ok(());
+    }
+    taking::wait(&config, revision, arguments.wait, admin, os).await
 }
 
-fn lines(
+/// The changes as they are shown.
+pub fn lines(
     changes: &[Change],
     config: &Config,
     current: Option<&Value>,
@@ -205,18 +171,10 @@ fn agree(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// The name of the user, for the history.
-fn who() -> String {
-    /// What the registry keeps of it.
-    const BYTES_MAX: usize = 128;
-    let named = ["USER", "LOGNAME"].into_iter().find_map(process::variable);
-    let name = named.unwrap_or_else(|| "operator".into());
-    name[..name.floor_char_boundary(BYTES_MAX)].to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::difference::{Side, difference};
     use expect_test::expect;
     use std::path::Path;
 

@@ -9,13 +9,13 @@ use failure::Failure;
 use output::Style;
 use std::process::ExitCode;
 
+pub(crate) mod apply;
 pub mod build;
 pub mod failure;
 pub mod wit_sync;
 
 mod admin;
 mod api;
-mod apply;
 mod backup;
 mod call;
 mod certs;
@@ -34,6 +34,7 @@ mod restore;
 mod run;
 mod status;
 mod storage;
+mod swap;
 mod table;
 mod wit;
 
@@ -106,11 +107,26 @@ enum Command {
     RestartHost(control::Host),
     /// Compare a cluster file with the one in force, and put it in its place while the cluster runs
     #[command(
-        after_help = "The cluster has to keep its own state: `control = true` below `[cluster]`. It is in force for the cluster then, but hosts do not take it up by themselves yet: start them again with it.\nWithout a terminal to ask on, --yes is needed.\n\nExamples:\n  bookshop-host apply config/cluster.toml\n  bookshop-host apply config/cluster.toml --dry-run --json\n  bookshop-host apply config/cluster.toml --yes --admin 127.0.0.1:9102"
+        after_help = "The cluster has to keep its own state: `control = true` below `[cluster]`. The hosts take the file up one after another: each fetches the components, restarts in place, and goes back if it cannot run them, which leaves the others as they are.\nWithout a terminal to ask on, --yes is needed.\n\nExamples:\n  bookshop-host apply config/cluster.toml\n  bookshop-host apply --revision 3\n  bookshop-host apply config/cluster.toml --dry-run --json\n  bookshop-host apply config/cluster.toml --yes --admin 127.0.0.1:9102"
     )]
     Apply(apply::Arguments),
+    /// Put another component in the place of a service's, on all hosts, while they serve
+    #[command(
+        after_help = "The cluster has to keep its own state: `control = true` below `[cluster]`. One host after another loads the component, links it and every service that calls it, and lets calls find it; calls under way finish on the old one. A host on which it does not fit says why and keeps the old one, as do the others.\n\nExamples:\n  bookshop-host swap fraud-detection target/wasm32-wasip2/component/fraud_detection_v2.wasm\n  bookshop-host swap fraud-detection v2.wasm --json --admin 127.0.0.1:9102"
+    )]
+    Swap(swap::Swap),
+    /// Put the component that a service had before in its place again
+    #[command(after_help = "Example:\n  bookshop-host rollback fraud-detection")]
+    Rollback(swap::Rollback),
+    /// Show the components that a service has and had, and what became of them
+    #[command(
+        after_help = "Examples:\n  bookshop-host versions fraud-detection\n  bookshop-host versions fraud-detection --json"
+    )]
+    Versions(swap::Versions),
     /// Show the cluster file in force, those before it, and how far each host is with it
-    #[command(after_help = "Examples:\n  bookshop-host control\n  bookshop-host control --json")]
+    #[command(
+        after_help = "Examples:\n  bookshop-host control\n  bookshop-host control --json\n  bookshop-host control --file 3 > before.toml"
+    )]
     Control(registry::Arguments),
     /// Show and change the replicas of a service, and which of them leads
     #[command(subcommand)]
@@ -193,6 +209,9 @@ impl Cli {
             Command::StartHost(host) => host.start(os).await,
             Command::RestartHost(host) => host.restart(os).await,
             Command::Apply(arguments) => apply::run(&arguments, os).await,
+            Command::Swap(swap) => swap.run(os).await,
+            Command::Rollback(rollback) => rollback.run(os).await,
+            Command::Versions(versions) => versions.run(os).await,
             Command::Control(arguments) => registry::run(&arguments, os).await,
             Command::Group(command) => group::run(command, os).await,
             Command::Backup(arguments) => backup::run(&arguments, os).await,

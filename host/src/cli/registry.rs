@@ -5,7 +5,7 @@ use crate::cli::admin::Admin;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Paint, Style};
 use crate::cli::table::{Cell, Table};
-use crate::control::registry::Outcome;
+use crate::control::registry::{Outcome, Value};
 use crate::os::Os;
 use clap::Args;
 use std::time::Duration;
@@ -18,6 +18,9 @@ pub struct Arguments {
     /// Print everything as JSON, the text of the file too
     #[arg(long)]
     json: bool,
+    /// Print only the text of the file that was in force as this revision
+    #[arg(long, value_name = "REVISION", conflicts_with = "json")]
+    file: Option<u64>,
     #[command(flatten)]
     admin: Admin,
 }
@@ -27,6 +30,11 @@ pub struct Arguments {
 /// # Errors
 /// No host answers, or the cluster keeps no state of its own.
 pub async fn run(arguments: &Arguments, os: &Os) -> Result<(), Failure> {
+    if let Some(revision) = arguments.file {
+        let path = format!("/v1/control/revisions/{revision}");
+        let value: Value = arguments.admin.get(os, &path, WITHIN).await?;
+        return Ok(output::line(value.config.trim_end_matches('\n'))?);
+    }
     let state: ControlPart = arguments.admin.get(os, "/v1/control", WITHIN).await?;
     if arguments.json {
         return Ok(output::json(&state)?);

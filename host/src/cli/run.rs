@@ -73,6 +73,7 @@ pub async fn run(arguments: Arguments, os: &Os) -> Result<(), Failure> {
         }
         RunError::Certificates(error) => Failure::operation(&error),
         RunError::Start(error) => Failure::operation(&error),
+        RunError::Taken(error) => Failure::operation(&error),
         RunError::Failed(reason) => Failure::operation(&RunError::Failed(reason)),
         RunError::Replace(error) => Failure::operation(&RunError::Replace(error)),
         RunError::System(error) => Failure::operation(&RunError::System(error)),

@@ -14,6 +14,7 @@ use super::name::{HostName, ServiceName};
 use super::replicated::Replicated;
 use super::section::Section;
 use super::service::{InstanceMode, ServiceConfig};
+use super::swap::Swap;
 
 /// Its name, which no other service may have where it runs.
 pub const CONTROL: &str = "control";
@@ -52,6 +53,7 @@ pub(super) fn service(data: &Path, hosts: &[HostName]) -> ServiceConfig {
         name: name(),
         wasm: file().to_owned(),
         folder: folder(data),
+        pinned: None,
         build: None,
         hosts: hosts[..replicas].to_vec(),
         instance: InstanceMode::PerCall,
@@ -63,6 +65,7 @@ pub(super) fn service(data: &Path, hosts: &[HostName]) -> ServiceConfig {
             sessions_bytes: SESSIONS_BYTES,
         }),
         http: None,
+        swap: Swap::default(),
         limits: Limits {
             concurrency: CONCURRENCY,
             queue: QUEUE,

@@ -309,6 +309,32 @@ const KEYS: &[KeyDoc] = &[
         "/",
         "Requests whose path is this or below it go to the service; the longest prefix wins. Unique on each host.",
     ),
+    KeyDoc::optional(
+        "service.NAME.swap",
+        Kind::Table,
+        "How a host watches a component that has just taken the place of another while it serves. If it is worse than that, the other is put back, and no further host takes it. Only with cluster.control.",
+    ),
+    KeyDoc::default(
+        "service.NAME.swap.watch",
+        Kind::Duration,
+        "2s",
+        "How long each host watches before the next one takes it too.",
+    )
+    .within("1ms", "1min"),
+    KeyDoc::default(
+        "service.NAME.swap.errors-max-permille",
+        Kind::Count,
+        "5",
+        "How many of a thousand calls may fail beyond those that failed before: traps, missed deadlines, refusals. Counts from the third on, or if none was answered.",
+    )
+    .within("0", "1000"),
+    KeyDoc::default(
+        "service.NAME.swap.latency-max-percent",
+        Kind::Count,
+        "300",
+        "How long a call may take on the mean, in percent of what it took before. Counts once it was called a hundred times.",
+    )
+    .within("100", "100000"),
     KeyDoc::optional("service.NAME.limits", Kind::Table, "What one service may use. Every limit is always on."),
     KeyDoc::default("service.NAME.limits.memory", Kind::Size, "64MiB", "Linear memory of one instance.")
         .within("1MiB", "4GiB"),

@@ -11,6 +11,7 @@ use super::name::{HostName, InterfaceName, ServiceName};
 use super::path;
 use super::replicated::{RawReplicated, Replicated};
 use super::section::Section;
+use super::swap::Swap;
 use crate::dispatch::FunctionName;
 
 /// Where cargo puts components below its target folder: by target, then by profile.
@@ -25,6 +26,8 @@ pub struct ServiceConfig {
     pub wasm: String,
     /// Folder of the cluster file.
     pub(super) folder: PathBuf,
+    /// The component that the cluster's state names, which takes the place of what the file names; none if the file decides.
+    pub pinned: Option<Pinned>,
     /// How the component is made; none if it is made elsewhere.
     pub build: Option<Build>,
     /// Hosts that run it, at least one, in the order of the file.
@@ -37,6 +40,8 @@ pub struct ServiceConfig {
     pub replicated: Option<Replicated>,
     /// Which requests it answers; none if it answers no HTTP.
     pub http: Option<Http>,
+    /// How another component that takes its place is watched.
+    pub swap: Swap,
     /// What it may use.
     pub limits: Limits,
     /// What the component reads by `wasi:config`.
@@ -51,6 +56,9 @@ impl ServiceConfig {
     /// Where the component is, or will be once it is built into the target folder `cargo_target`.
     #[must_use]
     pub fn wasm_path(&self, cargo_target: &Path) -> PathBuf {
+        if let Some(pinned) = &self.pinned {
+            return pinned.path.clone();
+        }
         match &self.build {
             Some(_) => cargo_target.join(CARGO_COMPONENTS).join(&self.wasm),
             None => self.folder.join(&self.wasm),
@@ -89,6 +97,15 @@ impl ServiceConfig {
             .get(interface)
             .or_else(|| self.links.get(without_version))
     }
+}
+
+/// A component by what it contains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pinned {
+    /// Its sha256 digest, in hexadecimal digits.
+    pub digest: String,
+    /// Where it is.
+    pub path: PathBuf,
 }
 
 /// Which HTTP requests a service answers.
@@ -142,6 +159,7 @@ pub(super) struct RawService {
     pub storage: Option<StorageMode>,
     pub replicated: Option<RawReplicated>,
     pub http: Option<At<String>>,
+    pub swap: Swap,
     pub limits: Limits,
     pub config: BTreeMap<String, String>,
     pub grants: Vec<Grant>,
@@ -162,6 +180,7 @@ impl RawService {
                 .optional_child("replicated")
                 .map(RawReplicated::read),
             http: section.optional_child("http").map(read_http),
+            swap: Swap::read(section.child("swap")),
             limits: Limits::read(section.child("limits")),
             config: section.texts("config").into_iter().collect(),
             grants: read_grants(&section),
@@ -202,6 +221,7 @@ impl RawService {
             name: self.name?,
             wasm: self.wasm?.value,
             folder: folder.to_owned(),
+            pinned: None,
             build: self.build.map(|cargo| Build { cargo: cargo.value }),
             instance: self.instance,
             storage: self.storage,
@@ -210,6 +230,7 @@ impl RawService {
                 None => None,
             },
             http: self.http.map(|http| Http { path: http.value }),
+            swap: self.swap,
             limits: self.limits,
             config: self.config,
             grants: self.grants,

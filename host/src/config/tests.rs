@@ -115,6 +115,7 @@ fn every_key_is_read() {
             ),
             wasm: "fraud_detection.wasm",
             folder: "config",
+            pinned: None,
             build: Some(
                 Build {
                     cargo: "fraud-detection",
@@ -140,6 +141,11 @@ fn every_key_is_read() {
                     path: "/fraud",
                 },
             ),
+            swap: Swap {
+                watch: 2s,
+                errors_max_permille: 5,
+                latency_max_percent: 300,
+            },
             limits: Limits {
                 memory_bytes: 33554432,
                 time: 250ms,

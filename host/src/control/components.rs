@@ -4,13 +4,8 @@ use crate::component::{self, LoadError};
 use crate::config::{Config, ServiceConfig};
 use crate::control::registry::Component;
 use crate::os::Os;
-use std::future::{Future, ready};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-
-/// Folder of components by their digests, below that of a host.
-pub const COMPONENTS_FOLDER: &str = "components";
 
 /// A component that a file names cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -88,38 +83,4 @@ fn digest(
         digest: component::digest(&bytes),
         bytes: bytes.len() as u64,
     })
-}
-
-/// Knows whether hosts have the bytes of components.
-pub trait ComponentBytes: Send + Sync {
-    /// Whether more than half of the hosts have the bytes of the component with this digest on their disks.
-    fn is_on_majority<'a>(
-        &'a self,
-        digest: &'a str,
-    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
-}
-
-/// Looks on this host only: for a file `DIGEST.wasm` among those that were handed to it.
-pub struct OwnFolder {
-    folder: PathBuf,
-    os: Os,
-}
-
-impl OwnFolder {
-    /// Looks in the folder of the host called `host`.
-    #[must_use]
-    pub fn new(config: &Config, host: &str, os: Os) -> Self {
-        let folder = config.cluster.data.join(host).join(COMPONENTS_FOLDER);
-        Self { folder, os }
-    }
-}
-
-impl ComponentBytes for OwnFolder {
-    fn is_on_majority<'a>(
-        &'a self,
-        digest: &'a str,
-    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
-        let path = self.folder.join(format!("{digest}.wasm"));
-        Box::pin(ready(self.os.disk.modified(&path).is_ok()))
-    }
 }

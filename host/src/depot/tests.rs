@@ -86,8 +86,11 @@ fn all_but_what_is_wanted_is_removed() {
         depot.put(b"new").expect("kept"),
     );
     let wanted = BTreeSet::from([new.clone()]);
-    assert_eq!(depot.keep_only(&wanted).expect("removed"), 1);
-    assert_eq!(depot.keep_only(&wanted).expect("nothing to do"), 0);
+    let young = depot.keep_only(&wanted, Duration::from_secs(3600));
+    assert_eq!(young.expect("nothing is old"), 0);
+    let all = |depot: &Depot| depot.keep_only(&wanted, Duration::ZERO);
+    assert_eq!(all(&depot).expect("removed"), 1);
+    assert_eq!(all(&depot).expect("nothing to do"), 0);
     assert!(!depot.has(&old) && depot.has(&new));
     assert_eq!(folder.names(), [format!("{new}.wasm")]);
 }

@@ -2,6 +2,7 @@
 
 use crate::certificates::CertificateError;
 use crate::control::code::CodeError;
+use crate::control::taken::TakenError;
 use crate::groups::RecoveryError;
 use std::io;
 use std::net::SocketAddr;
@@ -36,6 +37,9 @@ pub enum StartError {
     /// What is part of this program cannot be put where hosts load it from.
     #[error(transparent)]
     Code(#[from] CodeError),
+    /// What it has taken up of the cluster's state cannot be read.
+    #[error(transparent)]
+    Taken(#[from] TakenError),
     /// A port is taken.
     #[error(
         "host {host} cannot listen on {address} (its {key}): the port is in use; stop the other program, or change {key} in the configuration"

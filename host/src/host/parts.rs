@@ -1,6 +1,6 @@
 //! What a host is made of, from its configuration: engine, table of services, routes.
 
-use crate::config::{Config, HostName, ServiceConfig, StorageMode};
+use crate::config::{Config, Host, HostName, ServiceConfig, StorageMode};
 use crate::dispatch::ServiceId;
 use crate::engine::{self, Allocation, Room, Ticker};
 use crate::groups::GroupHandle;
@@ -18,6 +18,17 @@ use wasmtime::Engine;
 
 /// Instances beyond those of all services' concurrency: retiring ones overlap with their successors for a moment.
 const SPARE_CALLS: u32 = 32;
+
+/// The host called `name`.
+pub fn host<'a>(config: &'a Config, name: &str) -> Result<&'a Host, StartError> {
+    config.host(name).ok_or_else(|| {
+        let known: Vec<&str> = config.hosts.iter().map(|host| host.name.as_str()).collect();
+        StartError::UnknownHost {
+            name: name.to_owned(),
+            known: known.join(", "),
+        }
+    })
+}
 
 /// An engine with room for the calls of all services placed on `host`, and what makes its guests yield.
 pub fn engine(config: &Config, host: &HostName, log: &Log) -> Result<(Engine, Ticker), StartError> {

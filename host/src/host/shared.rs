@@ -6,6 +6,7 @@ use crate::api::Api;
 use crate::certificates::Credentials;
 use crate::chaos::Chaos;
 use crate::config::{Config, HostName};
+use crate::depot::SharedDepot;
 use crate::dispatch::{Dispatch, FunctionName};
 use crate::http::Front;
 use crate::os::Os;
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) refusals: Arc<Refusals>,
     pub(super) handle: Arc<FunctionName>,
     pub(super) replicas: Option<Sources>,
+    pub(super) components: Option<SharedDepot>,
     pub(super) log: Log,
     pub(super) os: Os,
 }
@@ -64,6 +66,7 @@ impl Shared {
             chaos: self.chaos.clone(),
             introducer: Arc::clone(&self.introducer),
             replicas: self.replicas.clone(),
+            components: self.components.clone(),
             refusals: Arc::clone(&self.refusals),
             os: self.os.clone(),
         })

@@ -1,11 +1,13 @@
 //! All hosts of the file as child processes of this one.
 
-use crate::config::Config;
+use crate::cli::apply::edited;
+use crate::config::{self, Config};
+use crate::control::taken::{TakenFile, effective};
 use crate::launcher::keeper::{Keeping, Order, Report, keep};
 use crate::launcher::{Options, RunError};
 use crate::os::process::{self, Program};
 use crate::os::signal::StopSignals;
-use crate::os::task::Task;
+use crate::os::task::{self, Task};
 use crate::os::{Os, console};
 use crate::parent::{FromParent, HostRequest, HostStatus};
 use std::collections::BTreeMap;
@@ -19,6 +21,10 @@ const REPORTS_MAX: usize = 64;
 
 struct Cluster {
     config: Arc<Config>,
+    /// The hosts as they run, which the cluster's state may have changed since the file was written.
+    running: Vec<config::Host>,
+    /// Compares the file with what is in force, once all hosts run.
+    comparing: Option<Task<()>>,
     os: Os,
     hosts: BTreeMap<String, Kept>,
     started: Duration,
@@ -43,6 +49,8 @@ pub async fn run(options: &Options, config: Arc<Config>) -> Result<(), RunError>
     let started = options.os.clock.monotonic();
     let mut cluster = Cluster {
         config: Arc::clone(&config),
+        running: running(&config, &options.os),
+        comparing: None,
         os: options.os.clone(),
         hosts: BTreeMap::new(),
         started,
@@ -136,6 +144,7 @@ impl Cluster {
         if !self.is_announced && statuses.iter().all(|status| status.state == "running") {
             self.is_announced = true;
             self.announce(now);
+            self.compare();
         }
     }
 
@@ -146,13 +155,24 @@ impl Cluster {
             self.config.hosts.len(),
             now.saturating_sub(self.started).as_secs_f64()
         ));
-        for host in &self.config.hosts {
+        for host in &self.running {
             console::line(&format!(
                 "  {:<12} http://{}   admin http://{}",
                 host.name.as_str(),
                 host.http,
                 host.admin
             ));
+        }
+    }
+
+    fn compare(&mut self) {
+        let Some(first) = self.running.first() else {
+            return;
+        };
+        if self.config.cluster.control {
+            let (path, admin, os) = (self.config.path.clone(), first.admin, self.os.clone());
+            let compare = async move { edited::put_in_force(&path, admin, &os).await };
+            self.comparing = Some(task::spawn(compare));
         }
     }
 
@@ -198,7 +218,7 @@ impl Cluster {
         let back = self.hosts.get(from).map(|kept| kept.orders.clone());
         let is_own = target == from;
         // Waiting for a drain must not keep the other hosts waiting.
-        crate::os::task::spawn(async move {
+        task::spawn(async move {
             if orders.send(order).await.is_err() {
                 return;
             }
@@ -230,6 +250,24 @@ impl Cluster {
         for kept in std::mem::take(&mut self.hosts).into_values() {
             let _ = kept.task.await;
         }
+    }
+}
+
+/// The hosts of the file, each as it says itself that it runs.
+fn running(file: &Config, os: &Os) -> Vec<config::Host> {
+    let running = |host: &config::Host| {
+        let folder = file.cluster.data.join(host.name.as_str());
+        // Whatever is wrong with it, the host itself says so.
+        let taken = TakenFile::read(&folder, os).ok()?.taken;
+        let config = effective(file, host.name.as_str(), &taken).ok()?;
+        config.host(host.name.as_str()).cloned()
+    };
+    let hosts = file.hosts.iter();
+    match file.cluster.control {
+        true => hosts
+            .map(|host| running(host).unwrap_or_else(|| host.clone()))
+            .collect(),
+        false => hosts.cloned().collect(),
     }
 }
 

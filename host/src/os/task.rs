@@ -53,13 +53,16 @@ impl<T> Future for Task<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.handle).poll(context).map_err(|error| {
-            if error.is_panic() {
-                TaskError::Panicked
-            } else {
-                TaskError::Cancelled
-            }
-        })
+        let polled = Pin::new(&mut self.handle).poll(context);
+        polled.map_err(|error| ended(&error))
+    }
+}
+
+fn ended(error: &tokio::task::JoinError) -> TaskError {
+    if error.is_panic() {
+        TaskError::Panicked
+    } else {
+        TaskError::Cancelled
     }
 }
 
@@ -87,6 +90,17 @@ pub fn thread<T: Send + 'static>(
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)
+}
+
+/// Runs `work`, which may wait for a disk, on a thread that nothing else waits for. It runs to its end, whoever waits for it.
+///
+/// # Errors
+/// It panicked, or the runtime is shutting down.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, TaskError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| ended(&error))
 }
 
 /// A runtime that runs all its tasks on the thread that drives it.

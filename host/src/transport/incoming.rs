@@ -6,6 +6,7 @@
 use crate::call_error::CallError;
 use crate::certificates::Credentials;
 use crate::chaos::{Chaos, Fate};
+use crate::depot::SharedDepot;
 use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach};
 use crate::envelope::Envelope;
 use crate::os::Os;
@@ -14,6 +15,7 @@ use crate::os::executor::Tasks;
 use crate::os::network::TcpStream;
 use crate::payload::{Body, Payload};
 use crate::services::{CALL_PATH, FunctionType, Services, Slot};
+use crate::transport::components::COMPONENT_PATH;
 use crate::transport::message::{self, SERVICE, TYPE, WAIT_PATH, Waited, Waiting};
 use crate::transport::peers::Peers;
 use crate::transport::peers::leads::Led;
@@ -35,6 +37,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
+mod components;
 mod replicas;
 
 /// A peer that has shown who it is has this long for its first message.
@@ -74,6 +77,8 @@ pub struct Incoming {
     pub introducer: Arc<Introducer>,
     /// What this host has for others with replicas of its services; none if it has no replicas.
     pub replicas: Option<Sources>,
+    /// The components that this host keeps by digest; none if the cluster keeps no state of its own.
+    pub components: Option<SharedDepot>,
     /// Where refusals are reported, and how often.
     pub refusals: Arc<Refusals>,
     /// The outside.
@@ -159,6 +164,8 @@ impl Incoming {
             self.hello(peer, request, unread).await
         } else if request.method() == Method::POST && request.uri().path() == probe::PATH {
             self.probed(peer, request).await
+        } else if request.uri().path().starts_with(COMPONENT_PATH) {
+            self.component(request, unread).await
         } else {
             Err(malformed(format!(
                 "there is no {} {} between hosts",

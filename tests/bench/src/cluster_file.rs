@@ -50,7 +50,12 @@ impl Draft {
     /// # Errors
     /// It cannot be read.
     pub fn spread() -> Outcome<Self> {
-        Self::read("config/cluster.toml")
+        let mut draft = Self::read("config/cluster.toml")?;
+        // Each run has ports and services of its own, which the state of the last one would go before.
+        if let Some(cluster) = draft.0.get_mut("cluster").and_then(Value::as_table_mut) {
+            cluster.remove("control");
+        }
+        Ok(draft)
     }
 
     fn read(file: &str) -> Outcome<Self> {

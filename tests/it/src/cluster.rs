@@ -10,6 +10,7 @@ use std::fmt::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -38,7 +39,8 @@ pub struct Cluster {
     pub hosts: Vec<Addresses>,
     pub process: Child,
     pub os: Os,
-    lines: tokio::task::JoinHandle<Vec<String>>,
+    lines: Arc<Mutex<Vec<String>>>,
+    reading: tokio::task::JoinHandle<()>,
 }
 
 /// How a cluster ended.
@@ -185,12 +187,13 @@ impl Cluster {
             .spawn()
             .expect("the program starts");
         let stderr = process.stderr.take().expect("standard error is a pipe");
-        let lines = tokio::spawn(async move {
-            let (mut kept, mut lines) = (Vec::new(), BufReader::new(stderr).lines());
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let kept = Arc::clone(&lines);
+        let reading = tokio::spawn(async move {
+            let mut lines = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                kept.push(line);
+                kept.lock().expect("nobody panicked").push(line);
             }
-            kept
         });
         Self {
             file: file.to_owned(),
@@ -198,7 +201,17 @@ impl Cluster {
             process,
             os: Os::real(),
             lines,
+            reading,
         }
+    }
+
+    /// Waits until it has said this.
+    pub async fn until_said(&self, text: &str) {
+        until(&format!("{text:?} is said"), async || {
+            let lines = self.lines.lock().expect("nobody panicked");
+            lines.iter().any(|line| line.contains(text)).then_some(())
+        })
+        .await;
     }
 
     /// The addresses of a host.
@@ -270,10 +283,9 @@ impl Cluster {
         let status = ended
             .expect("it drains in time")
             .expect("it can be waited for");
-        Ended {
-            status,
-            lines: self.lines.await.expect("its output can be read"),
-        }
+        self.reading.await.expect("its output can be read");
+        let lines = std::mem::take(&mut *self.lines.lock().expect("nobody panicked"));
+        Ended { status, lines }
     }
 }
 

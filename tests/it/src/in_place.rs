@@ -20,14 +20,14 @@ use tokio::task::JoinSet;
 const CLIENTS: usize = 4;
 
 /// Clients of one host's HTTP, none of which asks for anything twice.
-struct Visitors {
+pub struct Visitors {
     answers: Arc<AtomicU64>,
     is_enough: Arc<AtomicBool>,
     clients: JoinSet<()>,
 }
 
 impl Visitors {
-    fn start(address: SocketAddr) -> Self {
+    pub fn start(address: SocketAddr) -> Self {
         let (answers, is_enough) = (
             Arc::new(AtomicU64::new(0)),
             Arc::new(AtomicBool::new(false)),
@@ -56,7 +56,7 @@ impl Visitors {
     }
 
     /// Waits for so many more answers; fails at once if a request failed.
-    async fn until_answers(&mut self, more: u64) {
+    pub async fn until_answers(&mut self, more: u64) {
         let enough = self.answers.load(Ordering::SeqCst) + more;
         until("visitors are answered", async || {
             if let Some(ended) = self.clients.try_join_next() {
@@ -67,7 +67,7 @@ impl Visitors {
         .await;
     }
 
-    async fn end(mut self) -> u64 {
+    pub async fn end(mut self) -> u64 {
         self.is_enough.store(true, Ordering::SeqCst);
         while let Some(ended) = self.clients.join_next().await {
             ended.expect("no request fails");
@@ -77,7 +77,7 @@ impl Visitors {
 }
 
 /// One request over a connection of its own; the whole answer.
-async fn visit(address: SocketAddr, method: &str, body: &str) -> std::io::Result<String> {
+pub async fn visit(address: SocketAddr, method: &str, body: &str) -> std::io::Result<String> {
     let path = if body.is_empty() { "/" } else { "/checkout" };
     let mut stream = TcpStream::connect(address).await?;
     let request = format!(

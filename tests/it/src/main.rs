@@ -11,6 +11,7 @@ mod cluster;
 mod paths;
 mod processes;
 mod shop;
+mod swaps;
 mod test_host;
 mod tour;
 
@@ -27,6 +28,7 @@ mod between_processes;
 mod between_stranger;
 mod config_errors;
 mod control;
+mod control_taking;
 mod daemons;
 mod durable_disk;
 mod durable_files;

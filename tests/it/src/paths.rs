@@ -1,5 +1,6 @@
 //! Where the build leaves what the tests run.
 
+use bookshop_host::depot;
 use bookshop_host::groups::recovery::{LOG_FOLDER, STATE_FOLDER};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,7 +65,7 @@ pub fn data() -> PathBuf {
 /// Removes what a host kept: its log takes 64 MiB, and there are hundreds of hosts in these tests. Only of hosts that ended as they should, so that of
 /// others it can be looked at.
 pub fn remove_kept(host_folder: &Path) {
-    for kept in [LOG_FOLDER, STATE_FOLDER] {
+    for kept in [LOG_FOLDER, STATE_FOLDER, depot::FOLDER] {
         // A host that never got so far has none.
         let _ = std::fs::remove_dir_all(host_folder.join(kept));
     }

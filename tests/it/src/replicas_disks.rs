@@ -227,6 +227,8 @@ async fn a_host_that_lost_its_disk_joins_under_a_new_number_and_gets_a_vote() {
         trio.kill(victim).await;
         load.until_answers(50).await;
         rejoins(&mut trio, victim).await;
+        // The leader shows the vote when it knows that it is committed; with the next entries all others know it too.
+        load.until_answers(50).await;
         // Without its vote the next one could not be spared.
         let other = Trio::others(victim)[0];
         trio.kill(other).await;

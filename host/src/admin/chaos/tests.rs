@@ -4,7 +4,6 @@ use super::*;
 use crate::admin::{client, server};
 use crate::call_error::CallError;
 use crate::compile::Compiler;
-use crate::control::components::OwnFolder;
 use crate::dispatch::{Answer, Dispatch, Invocation};
 use crate::engine::{self, Room};
 use crate::os::Os;
@@ -129,7 +128,7 @@ async fn admin(config: &Arc<Config>, host: &crate::config::HostName, os: &Os) ->
         host: host.clone(),
         services,
         dispatch: Arc::new(NoCalls),
-        component_bytes: Arc::new(OwnFolder::new(config, host.as_str(), os.clone())),
+        spread: None,
         supervisor,
         parent: Parent::none(),
         restart: crate::host::Restart::refused(),

@@ -75,13 +75,13 @@ fn an_unknown_key_gets_the_nearest_one_and_all_known_ones() {
     check(
         "[service.a]\nwasm = \"a.wasm\"\nlimts = {}",
         expect![
-            "c:11:1: service.a.limts: unknown key; did you mean `limits`? known here: wasm, build, hosts, instance, retire-after, storage, replicated, http, limits, config, grants, links"
+            "c:11:1: service.a.limts: unknown key; did you mean `limits`? known here: wasm, build, hosts, instance, retire-after, storage, replicated, http, swap, limits, config, grants, links"
         ],
     );
     check(
         "[service.a]\nwasm = \"a.wasm\"\nmemory = \"1MiB\"",
         expect![
-            "c:11:1: service.a.memory: unknown key; did you mean `limits.memory`? known here: wasm, build, hosts, instance, retire-after, storage, replicated, http, limits, config, grants, links"
+            "c:11:1: service.a.memory: unknown key; did you mean `limits.memory`? known here: wasm, build, hosts, instance, retire-after, storage, replicated, http, swap, limits, config, grants, links"
         ],
     );
     check(
@@ -93,7 +93,7 @@ fn an_unknown_key_gets_the_nearest_one_and_all_known_ones() {
     check(
         "[service.a]\nwasm = \"a.wasm\"\ncargo = \"a\"",
         expect![
-            "c:11:1: service.a.cargo: unknown key; did you mean `build.cargo`? known here: wasm, build, hosts, instance, retire-after, storage, replicated, http, limits, config, grants, links"
+            "c:11:1: service.a.cargo: unknown key; did you mean `build.cargo`? known here: wasm, build, hosts, instance, retire-after, storage, replicated, http, swap, limits, config, grants, links"
         ],
     );
     check(
@@ -109,7 +109,7 @@ fn an_unknown_key_gets_the_nearest_one_and_all_known_ones() {
     check(
         "[service.a]\nwasm = \"a.wasm\"\nto = \"b\"",
         expect![
-            "c:11:1: service.a.to: unknown key; known here: wasm, build, hosts, instance, retire-after, storage, replicated, http, limits, config, grants, links"
+            "c:11:1: service.a.to: unknown key; known here: wasm, build, hosts, instance, retire-after, storage, replicated, http, swap, limits, config, grants, links"
         ],
     );
 }

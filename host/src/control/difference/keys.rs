@@ -112,6 +112,12 @@ pub fn service(side: Side<'_>, service: &ServiceConfig) -> Keys {
             .as_ref()
             .map(|http| key("http.path", &http.path)),
     );
+    let swap = &service.swap;
+    keys.extend([
+        key("swap.watch", duration::format(swap.watch)),
+        key("swap.errors-max-permille", swap.errors_max_permille),
+        key("swap.latency-max-percent", swap.latency_max_percent),
+    ]);
     keys.extend(limits(&service.limits));
     let config = service.config.iter();
     keys.extend(config.map(|(name, value)| key(format!("config.{name}"), format!("{value:?}"))));

@@ -4,6 +4,7 @@ use super::Owner;
 use crate::config::HostName;
 use crate::groups::handle::{MemberPart, Membership, Positions};
 use crate::replica::member::{Change, ChangeError, Input, MemberError};
+use crate::replica::roster::Roster;
 use crate::replica::wit;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -177,6 +178,9 @@ impl Owner {
         if !self.member.group().leads() {
             return Ok(());
         }
+        if self.leads_elsewhere(roster) {
+            return self.hand_to_configured();
+        }
         if roster.members.learners.is_empty() {
             return self.follow_configuration();
         }
@@ -199,7 +203,36 @@ impl Owner {
         Ok(())
     }
 
-    /// Takes out whom the configuration of this host does not place the service on, once all others are there. Its own host last: another one leads then.
+    /// Whether this host leads a service that the configuration places on others only.
+    fn leads_elsewhere(&self, roster: &Roster) -> bool {
+        let origin = &self.parts.origin;
+        origin.is_configured && !roster.is_joint() && !origin.hosts.contains(&self.parts.host)
+    }
+
+    /// Lets a host lead on which the configuration places the service. Hosts that are to get a replica ask only those, and have no way to this one.
+    fn hand_to_configured(&mut self) -> Result<(), MemberError> {
+        let Ok(status) = self.member.status() else {
+            return Ok(());
+        };
+        let roster = self.member.roster();
+        let could_lead = |host: &&HostName| {
+            let id = roster.id_of(host);
+            let voter = id.filter(|id| roster.members.voters.contains(id));
+            let is_there = |it: &wit::Progress| Some(it.id) == voter && it.is_active;
+            status.progress.iter().any(is_there)
+        };
+        let successor = self.parts.origin.hosts.iter().find(could_lead).cloned();
+        match successor.filter(|_| self.handover.is_none()) {
+            Some(successor) => {
+                // Nobody waits for it: it is tried until it succeeds.
+                let (reply, _) = oneshot::channel();
+                self.transfer(successor, reply)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes out whom the configuration of this host does not place the service on, once all others are there.
     fn follow_configuration(&mut self) -> Result<(), MemberError> {
         let (origin, roster) = (&self.parts.origin, self.member.roster());
         let votes = |host: &HostName| {
@@ -213,29 +246,21 @@ impl Owner {
         if !origin.is_configured || roster.is_joint() || !wanted.all(votes) {
             return Ok(());
         }
-        let own = &self.parts.host;
         let mut unwanted = roster
             .hosts
             .values()
             .filter(|host| !origin.hosts.contains(host));
-        let other = unwanted.clone().find(|host| *host != own).cloned();
-        if let Some(host) = other {
-            let change = Change::Remove(host.clone());
-            if self.member.check_change(&change).is_ok() {
-                let line = format!(
-                    "the configuration does not place {} on {host} any more: its replica is removed",
-                    self.parts.name
-                );
-                self.parts.log.info(None, &line);
-                self.tell(Input::Change(change))?;
-            }
-        } else if unwanted.next().is_some()
-            && self.handover.is_none()
-            && let Some(successor) = origin.hosts.iter().find(|host| votes(host)).cloned()
-        {
-            // Nobody waits for it: it is tried until it succeeds.
-            let (reply, _) = oneshot::channel();
-            self.transfer(successor, reply)?;
+        let Some(host) = unwanted.next().cloned() else {
+            return Ok(());
+        };
+        let change = Change::Remove(host.clone());
+        if self.member.check_change(&change).is_ok() {
+            let line = format!(
+                "the configuration does not place {} on {host} any more: its replica is removed",
+                self.parts.name
+            );
+            self.parts.log.info(None, &line);
+            self.tell(Input::Change(change))?;
         }
         Ok(())
     }

@@ -176,6 +176,7 @@ impl Scene {
                 os: os.clone(),
             }),
             replicas,
+            components: None,
             refusals: Arc::new(Refusals::new(log)),
             os,
         });
