@@ -301,9 +301,10 @@ fn with(doc: &KeyDoc, value: &str) -> String {
         );
     }
     format!(
-        "{base}[service.echo]\nwasm = \"echo.wasm\"\n{pooled}{}[service.echo.http]\n{}[service.echo.limits]\n{}[chaos]\n{}",
+        "{base}[service.echo]\nwasm = \"echo.wasm\"\n{pooled}{}[service.echo.http]\n{}[service.echo.swap]\n{}[service.echo.limits]\n{}[chaos]\n{}",
         line("service.NAME"),
         line("service.NAME.http"),
+        line("service.NAME.swap"),
         line("service.NAME.limits"),
         line("chaos")
     )

@@ -93,6 +93,22 @@ impl Draft {
         self
     }
 
+    /// Has the cluster keep its own state, and not watch what is swapped in for `service`.
+    ///
+    /// # Errors
+    /// There is no such service.
+    pub fn controlled(mut self, service: &str) -> Outcome<Self> {
+        let cluster = self.0.get_mut("cluster").and_then(Value::as_table_mut);
+        let cluster = cluster.ok_or("the file has no [cluster]")?;
+        cluster.insert("control".into(), true.into());
+        let found = self.services().and_then(|it| it.get_mut(service));
+        let found = found.and_then(Value::as_table_mut);
+        let found = found.ok_or_else(|| format!("the file has no service {service}"))?;
+        let watch = Table::from_iter([("watch".to_owned(), Value::from("1ms"))]);
+        found.insert("swap".into(), watch.into());
+        Ok(self)
+    }
+
     /// Lets all services use their instances again.
     #[must_use]
     pub fn pooled(mut self) -> Self {

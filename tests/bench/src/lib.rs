@@ -38,6 +38,7 @@ pub mod state_floor;
 pub mod state_host;
 pub mod state_load;
 pub mod statistics;
+pub mod swap;
 pub mod tonic;
 pub mod two_hosts;
 pub mod wrk;

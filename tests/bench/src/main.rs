@@ -4,7 +4,7 @@ use bench::report::Report;
 use bench::scale::Scale;
 use bench::{
     Outcome, calls, checkout, child, hello, hop, memory, noise, paths, remote, replicas,
-    replicas_failover, spread, start, state,
+    replicas_failover, spread, start, state, swap,
 };
 use bookshop_host::supervisor::chain;
 use clap::{Parser, ValueEnum};
@@ -64,6 +64,8 @@ enum Name {
     Elections,
     /// The shop over HTTP on three hosts, spread over them and all on each.
     Spread,
+    /// What customers feel of a swap of a component, and of a restart in place (C1).
+    Swap,
     /// Hello world over HTTP, beside `wasmtime serve` (S3).
     Hello,
     /// The machine alone.
@@ -142,6 +144,7 @@ fn one(name: Name, scale: &Scale, report: &mut Report) -> Outcome {
         Name::Failover => replicas_failover::failover(scale, report),
         Name::Elections => replicas_failover::elections(scale, report),
         Name::Spread => spread::measure(scale, report),
+        Name::Swap => swap::measure(scale, report),
         Name::Hello => hello::measure(scale, report),
         // Taken before and after everything else anyway.
         Name::Noise | Name::All => Ok(()),
