@@ -22,7 +22,10 @@ use tokio::sync::{mpsc, oneshot};
 use wasmtime::Engine;
 use wasmtime::component::InstancePre;
 
+mod rehearsal;
 mod swap;
+
+pub use rehearsal::rehearse;
 
 /// Commands waiting for the supervisor. Every sender waits for its reply, so a longer queue would hide delay, not remove it.
 const COMMANDS_MAX: usize = 16;
@@ -110,17 +113,6 @@ impl Supervisor {
             .await
     }
 
-    /// Services of this host or others that cannot be linked to what is loaded here now.
-    ///
-    /// # Errors
-    /// [`SupervisorError::Stopping`].
-    pub async fn misfits(&self) -> Result<Vec<Arc<str>>, SupervisorError> {
-        let (reply, done) = oneshot::channel();
-        let sent = self.commands.send(Command::Misfits(reply)).await;
-        sent.map_err(|_| SupervisorError::Stopping)?;
-        done.await.map_err(|_| SupervisorError::Stopping)
-    }
-
     async fn send(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<(), SupervisorError>>) -> Command,
@@ -163,23 +155,6 @@ pub async fn start(options: Options) -> wasmtime::Result<(Supervisor, Task<()>)>
     }
     let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
     Ok((Supervisor { commands }, task::spawn(owner.run(receiver))))
-}
-
-/// Loads and links every service, also those of other hosts, and runs none; returns those that cannot be, with the reasons.
-///
-/// # Errors
-/// As for [`start`].
-pub async fn rehearse(options: Options) -> wasmtime::Result<Vec<(Arc<str>, String)>> {
-    let mut owner = Owner::new(options)?;
-    let mut failed: BTreeMap<ServiceId, String> = BTreeMap::new();
-    for (id, result) in owner.load_all().await {
-        failed.extend(result.err().map(|reason| (id, reason)));
-    }
-    for (id, reason) in owner.misfits() {
-        failed.entry(id).or_insert(reason);
-    }
-    let named = |(id, reason)| (owner.name(id), reason);
-    Ok(failed.into_iter().map(named).collect())
 }
 
 struct Owner {

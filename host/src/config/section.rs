@@ -12,9 +12,10 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{InvalidValue, Place, Report};
+use super::key_doc::{Absent, KeyDoc};
 use super::kind::Kind;
 use super::nearest::nearest;
-use super::reference::{self, Absent, KeyDoc};
+use super::reference;
 
 /// A key and a value as they stand in the file.
 pub(super) type Key<'a> = &'a Spanned<DeString<'a>>;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use toml::de::{DeInteger, DeValue};
 
 use super::error::{At, InvalidValue, Place};
+use super::key_doc::Absent;
 use super::kind::Kind;
-use super::reference::{self, Absent};
+use super::reference;
 use super::section::{Key, Section, Value, join, place_at};
 use super::{duration, size};
 

@@ -7,8 +7,8 @@
 
 use crate::compile::Compiler;
 use crate::component::Digest;
-use crate::config::{self, Config, HostName, Pinned};
-use crate::control::components::{ComponentsError, digests};
+use crate::config::{Config, HostName, Pinned};
+use crate::control::components::ComponentsError;
 use crate::control::first_value;
 use crate::control::registry::{
     ApplyError, Component, Outcome, Registry, RegistryError, TurnError, Value,
@@ -17,21 +17,21 @@ use crate::control::taken::{Before, TakenError, TakenFile, effective};
 use crate::depot;
 use crate::host::spread::{Spread, SpreadError};
 use crate::host::{Restart, RestartError, StartError};
-use crate::host::{listening, parts};
 use crate::os::Os;
 use crate::os::clock::sleep;
-use crate::os::listeners::Listeners;
-use crate::os::task::{self, TaskError};
+use crate::os::task::TaskError;
 use crate::services::Services;
-use crate::supervisor::{self, Supervisor, SupervisorError, chain};
+use crate::supervisor::{Supervisor, SupervisorError, chain};
 use crate::telemetry::Log;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod own;
+mod rehearsal;
 mod trial;
 mod watch;
 
@@ -252,27 +252,6 @@ impl Follower {
         first.map(drop).map_err(FollowError::First)
     }
 
-    /// The text of the file that this host was started with, and the components that it names.
-    async fn own(&self) -> Result<(String, Vec<Component>), FollowError> {
-        let text = self.own_text().await?;
-        let (file, target, os) = (Arc::clone(&self.file), self.target.clone(), self.os.clone());
-        let components = task::blocking(move || digests(&file, &target, &os)).await??;
-        Ok((text, components))
-    }
-
-    async fn own_text(&self) -> Result<String, FollowError> {
-        let (path, disk) = (self.file.path.clone(), Arc::clone(&self.os.disk));
-        let read = task::blocking(move || disk.read(&path)).await?;
-        let text = read.and_then(|text| {
-            let text = String::from_utf8(text);
-            text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-        });
-        text.map_err(|source| FollowError::File {
-            file: self.file.path.display().to_string(),
-            source,
-        })
-    }
-
     /// Takes a new value up, which ends this process if the host has to run something else then.
     async fn take_up(&mut self, value: Value, follows: &mut Follows) -> Result<(), FollowError> {
         let revision = value.revision;
@@ -409,63 +388,6 @@ impl Follower {
             },
             (Some(_), Some(_)) => Step::Restart,
         })
-    }
-
-    /// Compiles what is not compiled yet, and loads and links all services, those of other hosts too, while this one serves.
-    async fn rehearse(&self, config: Config) -> Result<(), Unfit> {
-        self.try_addresses(&config)?;
-        let config = Arc::new(config);
-        let engine = |error: String| Unfit::Engine(error);
-        // Made for the limits of the new services.
-        let (for_these, _ticker) =
-            parts::engine(&config, &self.host, &self.log).map_err(|error| engine(chain(&error)))?;
-        let slots = parts::slots(&config, &self.host, &BTreeMap::new(), &self.log, &self.os);
-        let rehearsal = supervisor::Options {
-            config,
-            host: self.host.clone(),
-            engine: for_these,
-            compiler: self.compiler.clone(),
-            services: Arc::new(Services::new(slots)),
-            log: self.log.clone(),
-            os: self.os.clone(),
-        };
-        let failed = supervisor::rehearse(rehearsal).await;
-        let failed = failed.map_err(|error| engine(format!("{error:#}")))?;
-        let misfits = self.supervisor.misfits().await?;
-        let is_new = |(name, _): &(Arc<str>, String)| !misfits.contains(name);
-        let said = failed.into_iter().filter(is_new);
-        let said: Vec<String> = said
-            .map(|(name, reason)| format!("service {name}: {reason}"))
-            .collect();
-        if said.is_empty() {
-            return Ok(());
-        }
-        Err(Unfit::Services(said))
-    }
-
-    /// Whether this host can listen where it does not listen yet.
-    fn try_addresses(&self, config: &Config) -> Result<(), Unfit> {
-        let name = self.host.as_str();
-        let (Some(now), Some(next)) = (self.config.host(name), config.host(name)) else {
-            return Ok(());
-        };
-        let addresses = |host: &config::Host| {
-            [
-                ("http", host.http),
-                ("peer", host.peer),
-                ("api", host.api),
-                ("admin", host.admin),
-            ]
-        };
-        let own = addresses(now).map(|(_, address)| address);
-        let others = addresses(next);
-        let others = others.iter().filter(|(_, address)| !own.contains(address));
-        for (key, address) in others {
-            // Closed again at once.
-            let mut held = Listeners::default();
-            listening::listen(&self.os, name, key, *address, &mut held).map_err(Box::new)?;
-        }
-        Ok(())
     }
 
     /// Waits for the turn of this host. False if the revision is not to be taken up any more.
