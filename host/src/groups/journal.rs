@@ -225,8 +225,14 @@ impl Keeper {
             }
             Order::Compact(group, through, record) => {
                 // Without room for the record the log keeps what it has until the next time.
-                if self.append(|log| log.set_state(group.0, &record))? && through > BEGINNING {
-                    self.log.compact(group.0, through);
+                if self.append(|log| log.set_state(group.0, &record))? {
+                    // The records of saves that wait are older. Written after this one they would say that the log begins where it does no more.
+                    for save in self.stuck.get_mut(&group).into_iter().flatten() {
+                        save.identity = None;
+                    }
+                    if through > BEGINNING {
+                        self.log.compact(group.0, through);
+                    }
                 }
                 self.retry()?;
                 Ok(record.len())

@@ -130,8 +130,16 @@ impl World<'_> {
             replica.member.compact(folded, kept_bytes)
         };
         let mut changes = Changes { node };
-        if changes.append(|log| log.set_state(group.0, &record))? && through > 1 {
-            changes.node.log.compact(group.0, through);
+        if changes.append(|log| log.set_state(group.0, &record))? {
+            let node = changes.node;
+            let replica = node.replicas.get_mut(&group);
+            // As in the journal: records of saves that wait are older than this one.
+            for save in replica.into_iter().flat_map(|replica| &mut replica.stuck) {
+                save.identity = None;
+            }
+            if through > 1 {
+                node.log.compact(group.0, through);
+            }
         }
         Ok(())
     }
