@@ -3,7 +3,7 @@
 use super::events::{Happening, Local};
 use super::history::{Caller, Cause};
 use super::jobs::result;
-use super::look::{find, query};
+use super::look::{find, query, time_ms};
 use super::node::{From, Pending, Query, Sender};
 use super::workload::{Heard, Looked, Request};
 use super::world::{Step, Stop, World, violated};
@@ -185,7 +185,10 @@ impl World<'_> {
                 asked.since
             ));
         }
-        let answer = query(&self.hosts[host], &name, &asked.types, asked.arguments)?;
+        let caller = asked.from.caller(self.workload);
+        let state = &self.hosts[host];
+        let time_ms = time_ms(state, &name);
+        let answer = query(state, caller, &name, &asked.types, asked.arguments)?;
         if let (Ok(values), Cause::Client(caller, _, request)) = (&answer, &asked.cause) {
             let result = result(&asked.types, values);
             let through = self
@@ -197,7 +200,8 @@ impl World<'_> {
                     service: &name,
                     client: caller.0,
                     request,
-                    time_ms: None,
+                    is_query: true,
+                    time_ms,
                     result: &result,
                 };
                 self.workload.looked(&looked).map_err(Stop::Violated)?;

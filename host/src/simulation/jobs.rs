@@ -3,6 +3,7 @@
 use super::history::{Cause, Origin};
 use super::run::Made;
 use super::told::{Look, Sight};
+use super::workload::CALLER;
 use super::world::{Step, Stop, World, violated};
 use crate::call_error::CallError;
 use crate::dispatch::Dispatch;
@@ -51,9 +52,9 @@ pub(super) fn block<T>(future: impl Future<Output = T>) -> Result<T, Stop> {
     violated("a guest waits for something that a simulation does not have")
 }
 
-pub(super) fn envelope(os: &Os, key: Option<&str>) -> Envelope {
+pub(super) fn envelope(os: &Os, caller: &str, key: Option<&str>) -> Envelope {
     let deadline = os.clock.monotonic() + Duration::from_secs(30);
-    let mut envelope = Envelope::enter(os.entropy.as_ref(), &"simulation".into(), deadline, 8);
+    let mut envelope = Envelope::enter(os.entropy.as_ref(), &caller.into(), deadline, 8);
     envelope.idempotency_key = key.map(Into::into);
     envelope
 }
@@ -77,6 +78,8 @@ impl World<'_> {
             return Ok(());
         }
         replica.job += 1;
+        // What ran on entries that the log refused in the meantime runs again, and nobody hears of it.
+        let runs_again = replica.member.group().is_stale();
         match (command, error) {
             (Some(id), Some(error)) => {
                 if let Some(pending) = replica.commands.remove(&id) {
@@ -90,6 +93,7 @@ impl World<'_> {
                     let is_look =
                         matches!(&outcome, Outcome::Done { effects, .. } if effects.is_empty());
                     if is_look
+                        && !runs_again
                         && pending.key.is_none()
                         && let (Cause::Client(caller, _, request), Some(origin)) =
                             (&pending.cause, &origin)
@@ -163,16 +167,17 @@ impl World<'_> {
                 key = pending.key;
                 types = Some(Arc::clone(&pending.types));
                 pending.seen = (seen, term);
+                let caller = pending.from.caller(self.workload);
                 let call = Call {
                     function: Arc::clone(&pending.types.name),
                     arguments: pending.arguments.clone(),
-                    envelope: envelope(&os, pending.key_text.as_deref()),
+                    envelope: envelope(&os, caller, pending.key_text.as_deref()),
                     keeps: Some(Arc::clone(&pending.types)).filter(|_| keeps_answer),
                 };
                 (pending.cause.clone(), call)
             }
             Job::Timer { key, payload } => {
-                let call = Call::timer(key.clone(), &payload, envelope(&os, None));
+                let call = Call::timer(key.clone(), &payload, envelope(&os, CALLER, None));
                 (Cause::Timer(key), call)
             }
             Job::Reply { id, tag } if !version.handles(run::OUTBOX_HANDLER) => {
@@ -190,7 +195,7 @@ impl World<'_> {
                         "the answer of message {id:?} is handled, which is not there"
                     ));
                 };
-                let call = Call::reply(tag.clone(), reply, envelope(&os, None));
+                let call = Call::reply(tag.clone(), reply, envelope(&os, CALLER, None));
                 (Cause::Reply { id, tag }, call)
             }
         };

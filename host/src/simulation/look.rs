@@ -2,7 +2,7 @@
 
 use super::host::SimHost;
 use super::jobs::{block, envelope, result};
-use super::workload::Look;
+use super::workload::{CALLER, Look};
 use super::world::{Stop, violated};
 use crate::call_error::CallError;
 use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach};
@@ -32,9 +32,18 @@ pub(super) fn find(
         .cloned()
 }
 
+/// The time of a query on the state that a host shows.
+pub(super) fn time_ms(host: &SimHost, service: &str) -> u64 {
+    let slot = host.services.find(service);
+    let shown = slot.and_then(|slot| slot.service.published.as_ref()?.newest());
+    let time_ms = shown.map_or(0, |shown| shown.meta.time_ms);
+    time_ms.max(host.now().wall_ms)
+}
+
 /// Runs a query on the state that a host shows.
 pub(super) fn query(
     host: &SimHost,
+    caller: &str,
     service: &str,
     types: &FunctionType,
     arguments: Vec<Val>,
@@ -50,7 +59,7 @@ pub(super) fn query(
         service: slot.service.id,
         function: Arc::new(FunctionName::clone(&types.name)),
         arguments: Payload::Values(Vec::new()),
-        envelope: envelope(&host.os, None),
+        envelope: envelope(&host.os, caller, None),
         reach: Reach::Here,
     };
     let (reply, mut replied) = oneshot::channel();
@@ -91,10 +100,14 @@ impl Look for Looker<'_> {
         let types = find(&self.0.services, service, interface, function)
             .ok_or_else(|| trapped(format!("no function {interface}.{function}")))?;
         let values = address::arguments(&types, &arguments.to_string()).map_err(trapped)?;
-        match query(self.0, service, &types, values) {
+        match query(self.0, CALLER, service, &types, values) {
             Ok(answer) => answer.map(|values| result(&types, &values)),
             Err(Stop::Violated(what)) => Err(trapped(what)),
             Err(Stop::Ended) => Err(trapped("the host ended".into())),
         }
+    }
+
+    fn time_ms(&self, service: &str) -> u64 {
+        time_ms(self.0, service)
     }
 }

@@ -7,6 +7,7 @@ use super::install::Fetching;
 use super::invariants::durable::{Change, Terms};
 use super::plan::{AnyMutant, HostMutant, Plan};
 use super::random::Random;
+use super::workload::{CALLER, Workload};
 use crate::call_error::CallError;
 use crate::config::HostName;
 use crate::consensus::Engines;
@@ -46,6 +47,16 @@ pub enum From {
     Client(usize, u64),
     /// A message of another group.
     Message(Sender),
+}
+
+impl From {
+    /// How the service that is called knows the caller.
+    pub fn caller(self, workload: &dyn Workload) -> &'static str {
+        match self {
+            Self::Client(client, _) => workload.caller(client),
+            Self::Message(_) => CALLER,
+        }
+    }
 }
 
 /// Who sent a message: a replica in one life of its host, with one of its tries.

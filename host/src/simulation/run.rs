@@ -246,11 +246,12 @@ impl World<'_> {
             return Ok(());
         };
         let next = replica.member.next_tick(now);
-        // A few times in a row are no harm: its time follows a clock that jumped ahead in steps.
-        replica.hasty_ticks = if next <= now.monotonic {
-            replica.hasty_ticks + 1
-        } else {
-            0
+        // A few times in a row are no harm: its time follows a clock that jumped ahead in steps. An engine that is about to be told of what happened has not
+        // said yet when it wants to be woken: after a long pause much happens before that.
+        replica.hasty_ticks = match (next <= now.monotonic, replica.is_turning) {
+            (false, _) => 0,
+            (true, true) => replica.hasty_ticks,
+            (true, false) => replica.hasty_ticks + 1,
         };
         if replica.hasty_ticks > HASTY_TICKS_MAX {
             return violated(

@@ -173,7 +173,8 @@ impl World<'_> {
             service: name,
             client: sight.caller.0,
             request: &sight.request,
-            time_ms: Some(sight.time_ms),
+            is_query: false,
+            time_ms: sight.time_ms,
             result: &sight.result,
         };
         self.workload.looked(&looked).map_err(Stop::Violated)?;

@@ -74,8 +74,10 @@ pub struct Looked<'a> {
     pub client: usize,
     /// What it called.
     pub request: &'a Request,
-    /// The service's time in the call; none for a query, which follows the wall clock where that is ahead.
-    pub time_ms: Option<u64>,
+    /// Whether it is a query: those follow the wall clock where that is ahead of the service's time.
+    pub is_query: bool,
+    /// The service's time in the call, in milliseconds since 1970-01-01T00:00:00Z.
+    pub time_ms: u64,
     /// The result, as JSON; null if there is none.
     pub result: &'a Value,
 }
@@ -93,13 +95,24 @@ pub trait Look {
         function: &str,
         arguments: Value,
     ) -> Result<Value, CallError>;
+
+    /// The time of a service in such a query, in milliseconds since 1970-01-01T00:00:00Z.
+    fn time_ms(&self, service: &str) -> u64;
 }
+
+/// How services know whoever calls them in a simulation, where nobody says otherwise.
+pub const CALLER: &str = "simulation";
 
 /// What clients do and expect. Every method may find that something must not be so, and says what.
 pub trait Workload {
     /// The services that it needs, by their names in the configuration; all if there is none here.
     fn services(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// How services know a client.
+    fn caller(&self, _client: usize) -> &'static str {
+        CALLER
     }
 
     /// The next call of a client; none if it has nothing to do for now.

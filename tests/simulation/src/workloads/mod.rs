@@ -1,5 +1,9 @@
 //! What clients do, and models of what the services promise: written from their interfaces, and knowing nothing of how they work.
 
+mod control;
+mod control_files;
+mod control_model;
+mod control_turns_model;
 mod counter;
 mod database;
 mod database_model;
@@ -26,16 +30,19 @@ pub enum Kind {
     Shop,
     /// Two counters with timers and messages.
     Counter,
+    /// The cluster's own state: files, and hosts that take turns with them.
+    Control,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Queue,
         Self::Database,
         Self::Orders,
         Self::Shop,
         Self::Counter,
+        Self::Control,
     ];
 
     /// The one that a seed runs if nothing else is asked for.
@@ -51,6 +58,7 @@ impl Kind {
             Self::Orders => "orders",
             Self::Shop => "shop",
             Self::Counter => "counter",
+            Self::Control => "control",
         }
     }
 
@@ -62,6 +70,7 @@ impl Kind {
             Self::Orders => Box::new(shop::Shop::new(clients, shop::Workers::None)),
             Self::Shop => Box::new(shop::Shop::new(clients, shop::Workers::Some)),
             Self::Counter => Box::new(counter::Counter::default()),
+            Self::Control => Box::new(control::Control::new(clients)),
         }
     }
 }
