@@ -196,6 +196,7 @@ impl Api {
         let invocation = Invocation {
             service: found.slot.service.id,
             function: Arc::clone(&found.function.name),
+            types: Some(Arc::clone(&found.function.signature)),
             arguments: Payload::Values(arguments),
             envelope,
             reach: Reach::Cluster,

@@ -42,6 +42,7 @@ mod number;
 mod place;
 mod plan;
 mod shape;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -164,8 +165,7 @@ pub struct FunctionTypes {
 }
 
 impl FunctionTypes {
-    /// The messages of `function`. Two functions have the same hashes if, and only if, `compat::functions` lets one be called as the
-    /// other; whether they are `async` is no part of it.
+    /// The messages of `function`. Whether it is `async` is no part of them.
     ///
     /// # Errors
     /// A parameter or the result is not a plain value, see [`NotAValue`].
@@ -174,5 +174,17 @@ impl FunctionTypes {
             arguments: MessageType::arguments(function)?,
             results: MessageType::results(function)?,
         })
+    }
+
+    /// Whether both messages are the same: names, shapes and order.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.hashes() == other.hashes()
+    }
+
+    /// The hashes of arguments and results.
+    #[must_use]
+    pub fn hashes(&self) -> (TypeHash, TypeHash) {
+        (self.arguments.hash(), self.results.hash())
     }
 }

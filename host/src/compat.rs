@@ -1,256 +1,363 @@
-//! Decides whether values written with one type can be read with another.
+//! Decides whether values written with one type can be read with another, and how.
 //!
-//! Used when an importer is linked to an exporter. `async` is a calling convention and never part of the question.
-//! Today the types have to be equal; a refusal names the function, the place in it and both types.
+//! Caller and callee may have been built against different versions of an interface, since either is replaced while the other serves. The component
+//! model has no such subtyping; these are the rules, and values are changed on their way by [`coercion`] where they say so:
+//!
+//! - equal types fit;
+//! - a record may lack a field that its reader has, if that is an `option`, which is then none; a field that its reader does not have is dropped;
+//! - a variant, an enum or flags may have cases that its writer does not have, and none that its reader does not have;
+//! - numbers, names and the order of what both have may not change.
+//!
+//! The writer of arguments is the caller, and that of results the callee. `async` is a calling convention and never part of the question.
 
-use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
+use crate::codec::{FunctionTypes, MessageType, Shape};
+use std::fmt;
+use wasmtime::component::types::{ComponentFunc, Type};
+
+pub mod coercion;
+
+#[cfg(test)]
+mod tests;
+
+use coercion::Coercion;
+pub use coercion::Fit;
 
 /// Why two signatures do not fit, in words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: the caller uses {imported}, the callee {exported}")]
+#[error("{place}: {rule}")]
 pub struct Mismatch {
     /// The place in the signature, for example `parameter order, field items, element`.
     pub place: String,
-    /// The type at that place as the importer sees it.
-    pub imported: String,
-    /// The type at that place as the exporter sees it.
-    pub exported: String,
+    /// What is not allowed there.
+    pub rule: Rule,
 }
 
-/// Whether a call through `imported` can be served by `exported`.
+/// A side of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The one with the import, or a program outside.
+    Caller,
+    /// The one with the export.
+    Callee,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Caller => "the caller",
+            Self::Callee => "the callee",
+        })
+    }
+}
+
+/// What is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rule {
+    /// Other types.
+    #[error("the caller uses {caller}, the callee {callee}")]
+    Type {
+        /// The type at that place as the caller knows it.
+        caller: String,
+        /// The type at that place as the callee knows it.
+        callee: String,
+    },
+    /// A field that must be there.
+    #[error(
+        "{reader} needs the field {field}, which {writer} does not give; only a field of type option may be missing"
+    )]
+    FieldMissing {
+        /// Who needs it.
+        reader: Side,
+        /// Who does not have it.
+        writer: Side,
+        /// The field.
+        field: String,
+    },
+    /// A case that nobody could read.
+    #[error("{writer} may give the {kind} {name}, which {reader} does not know")]
+    Unknown {
+        /// Who does not know it.
+        reader: Side,
+        /// Who may give it.
+        writer: Side,
+        /// `case` or `flag`.
+        kind: &'static str,
+        /// The case.
+        name: String,
+    },
+    /// Fields or cases in another order.
+    #[error("the {kind}s {first} and {second} have changed places; their order may not change")]
+    Order {
+        /// `field`, `case` or `flag`.
+        kind: &'static str,
+        /// One of them.
+        first: String,
+        /// The other.
+        second: String,
+    },
+}
+
+/// How a function is called that its callee has with these types by a caller that knows it with those.
 ///
 /// # Errors
-/// The first place where they differ.
-pub fn functions(imported: &ComponentFunc, exported: &ComponentFunc) -> Result<(), Mismatch> {
-    let (ours, theirs): (Vec<_>, Vec<_>) =
-        (imported.params().collect(), exported.params().collect());
-    let count = |count: usize, what: &str| {
-        if count == 1 {
-            format!("1 {what}")
-        } else {
-            format!("{count} {what}s")
+/// The first place where they do not fit.
+pub fn fit(caller: &FunctionTypes, callee: &FunctionTypes) -> Result<Fit, Mismatch> {
+    let arguments = message(
+        &caller.arguments,
+        &callee.arguments,
+        Way::to_callee(),
+        "parameter",
+    )?;
+    let results = message(&callee.results, &caller.results, Way::to_caller(), "result")?;
+    Ok(Fit { arguments, results })
+}
+
+/// Which way values go.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    writer: Side,
+    reader: Side,
+}
+
+impl Way {
+    fn to_callee() -> Self {
+        Self {
+            writer: Side::Caller,
+            reader: Side::Callee,
         }
+    }
+
+    fn to_caller() -> Self {
+        Self {
+            writer: Side::Callee,
+            reader: Side::Caller,
+        }
+    }
+
+    fn different<T>(self, place: &str, writer: String, reader: String) -> Result<T, Mismatch> {
+        let (caller, callee) = match self.writer {
+            Side::Caller => (writer, reader),
+            Side::Callee => (reader, writer),
+        };
+        let rule = Rule::Type { caller, callee };
+        refused(place, rule)
+    }
+}
+
+fn refused<T>(place: &str, rule: Rule) -> Result<T, Mismatch> {
+    Err(Mismatch {
+        place: place.to_owned(),
+        rule,
+    })
+}
+
+fn message(
+    writer: &MessageType,
+    reader: &MessageType,
+    way: Way,
+    part: &str,
+) -> Result<Vec<Coercion>, Mismatch> {
+    let (ours, theirs) = (writer.parts(), reader.parts());
+    let count = |count: usize| match count {
+        1 => format!("1 {part}"),
+        count => format!("{count} {part}s"),
     };
     if ours.len() != theirs.len() {
-        return Err(mismatch(
-            "signature",
-            count(ours.len(), "parameter"),
-            count(theirs.len(), "parameter"),
-        ));
+        return way.different("signature", count(ours.len()), count(theirs.len()));
     }
-    for ((name, ours), (other, theirs)) in ours.iter().zip(&theirs) {
+    let one = |((name, ours), (other, theirs)): (&(String, Shape), &(String, Shape))| {
         if name != other {
-            return Err(mismatch(
-                "signature",
-                format!("parameter {name}"),
-                format!("parameter {other}"),
-            ));
+            let named = |name: &str| format!("{part} {name}");
+            return way.different("signature", named(name), named(other));
         }
-        types(&format!("parameter {name}"), ours, theirs)?;
-    }
-    let (ours, theirs): (Vec<_>, Vec<_>) =
-        (imported.results().collect(), exported.results().collect());
-    if ours.len() != theirs.len() {
-        return Err(mismatch(
-            "signature",
-            count(ours.len(), "result"),
-            count(theirs.len(), "result"),
-        ));
-    }
-    ours.iter()
-        .zip(&theirs)
-        .try_for_each(|(ours, theirs)| types("result", ours, theirs))
-}
-
-fn mismatch(place: &str, imported: impl Into<String>, exported: impl Into<String>) -> Mismatch {
-    Mismatch {
-        place: place.into(),
-        imported: imported.into(),
-        exported: exported.into(),
-    }
-}
-
-fn types(place: &str, ours: &Type, theirs: &Type) -> Result<(), Mismatch> {
-    let different = || Err(mismatch(place, describe(ours), describe(theirs)));
-    let optional = |place: &str, ours: Option<Type>, theirs: Option<Type>| match (ours, theirs) {
-        (None, None) => Ok(()),
-        (Some(ours), Some(theirs)) => types(place, &ours, &theirs),
-        (ours, theirs) => {
-            let show =
-                |ty: Option<Type>| ty.map_or_else(|| "nothing".to_owned(), |ty| describe(&ty));
-            Err(mismatch(place, show(ours), show(theirs)))
-        }
+        // The name of a result is empty.
+        let place = format!("{part} {name}");
+        shape(place.trim_end(), ours, theirs, way)
     };
-    match (ours, theirs) {
-        (Type::List(ours), Type::List(theirs)) => {
-            types(&format!("{place}, element"), &ours.ty(), &theirs.ty())
+    ours.iter().zip(theirs).map(one).collect()
+}
+
+fn shape(place: &str, writer: &Shape, reader: &Shape, way: Way) -> Result<Coercion, Mismatch> {
+    if writer == reader {
+        return Ok(Coercion::Same);
+    }
+    let inner = |step: &str, writer: &Shape, reader: &Shape| {
+        shape(&format!("{place}, {step}"), writer, reader, way)
+    };
+    Ok(match (writer, reader) {
+        (Shape::List(writer), Shape::List(reader)) => {
+            Coercion::list(inner("element", writer, reader)?)
         }
-        (Type::FixedLengthList(ours), Type::FixedLengthList(theirs))
-            if ours.len() == theirs.len() =>
-        {
-            types(&format!("{place}, element"), &ours.ty(), &theirs.ty())
+        (Shape::FixedList(writer, count), Shape::FixedList(reader, other)) if count == other => {
+            Coercion::list(inner("element", writer, reader)?)
         }
-        (Type::Map(ours), Type::Map(theirs)) => {
-            types(&format!("{place}, key"), &ours.key(), &theirs.key())?;
-            types(&format!("{place}, value"), &ours.value(), &theirs.value())
+        (Shape::Map(key, value), Shape::Map(other_key, other_value)) => Coercion::map(
+            inner("key", key, other_key)?,
+            inner("value", value, other_value)?,
+        ),
+        (Shape::Option(writer), Shape::Option(reader)) => {
+            Coercion::option(inner("some", writer, reader)?)
         }
-        (Type::Option(ours), Type::Option(theirs)) => {
-            types(&format!("{place}, some"), &ours.ty(), &theirs.ty())
+        (Shape::Record(writer), Shape::Record(reader)) => record(place, writer, reader, way)?,
+        (Shape::Tuple(writer), Shape::Tuple(reader)) if writer.len() == reader.len() => {
+            let elements = writer.iter().zip(reader).enumerate();
+            let element =
+                |(index, (writer, reader))| inner(&format!("element {index}"), writer, reader);
+            Coercion::tuple(elements.map(element).collect::<Result<_, _>>()?)
         }
-        (Type::Record(ours), Type::Record(theirs)) => {
-            let names = ours
-                .fields()
-                .map(|field| field.name.to_owned())
-                .collect::<Vec<_>>();
-            let others = theirs
-                .fields()
-                .map(|field| field.name.to_owned())
-                .collect::<Vec<_>>();
-            if names != others {
-                return Err(mismatch(
-                    place,
-                    format!("fields {}", names.join(", ")),
-                    format!("fields {}", others.join(", ")),
-                ));
+        (Shape::Variant(writer), Shape::Variant(reader)) => variant(place, writer, reader, way)?,
+        (Shape::Enum(writer), Shape::Enum(reader)) => names(place, writer, reader, "case", way)?,
+        (Shape::Flags(writer), Shape::Flags(reader)) => names(place, writer, reader, "flag", way)?,
+        (Shape::Result(ok, error), Shape::Result(other_ok, other_error)) => Coercion::result(
+            payload(
+                &format!("{place}, ok"),
+                ok.as_deref(),
+                other_ok.as_deref(),
+                way,
+            )?,
+            payload(
+                &format!("{place}, error"),
+                error.as_deref(),
+                other_error.as_deref(),
+                way,
+            )?,
+        ),
+        _ => return way.different(place, writer.to_string(), reader.to_string()),
+    })
+}
+
+fn record(
+    place: &str,
+    writer: &[(String, Shape)],
+    reader: &[(String, Shape)],
+    way: Way,
+) -> Result<Coercion, Mismatch> {
+    let mut order = Order::new("field");
+    let field = |(name, theirs): &(String, Shape)| {
+        let found = writer.iter().position(|(other, _)| other == name);
+        let Some(index) = found else {
+            if matches!(theirs, Shape::Option(_)) {
+                return Ok((name.clone(), None));
             }
-            ours.fields()
-                .zip(theirs.fields())
-                .try_for_each(|(ours, theirs)| {
-                    types(
-                        &format!("{place}, field {}", ours.name),
-                        &ours.ty,
-                        &theirs.ty,
-                    )
-                })
-        }
-        (Type::Tuple(ours), Type::Tuple(theirs)) if ours.types().len() == theirs.types().len() => {
-            ours.types()
-                .zip(theirs.types())
-                .enumerate()
-                .try_for_each(|(index, (ours, theirs))| {
-                    types(&format!("{place}, element {index}"), &ours, &theirs)
-                })
-        }
-        (Type::Variant(ours), Type::Variant(theirs)) => {
-            let names = ours
-                .cases()
-                .map(|case| case.name.to_owned())
-                .collect::<Vec<_>>();
-            let others = theirs
-                .cases()
-                .map(|case| case.name.to_owned())
-                .collect::<Vec<_>>();
-            if names != others {
-                return Err(mismatch(
-                    place,
-                    format!("cases {}", names.join(", ")),
-                    format!("cases {}", others.join(", ")),
-                ));
-            }
-            ours.cases()
-                .zip(theirs.cases())
-                .try_for_each(|(ours, theirs)| {
-                    optional(&format!("{place}, case {}", ours.name), ours.ty, theirs.ty)
-                })
-        }
-        (Type::Enum(ours), Type::Enum(theirs)) if ours.names().eq(theirs.names()) => Ok(()),
-        (Type::Flags(ours), Type::Flags(theirs)) if ours.names().eq(theirs.names()) => Ok(()),
-        (Type::Result(ours), Type::Result(theirs)) => {
-            optional(&format!("{place}, ok"), ours.ok(), theirs.ok())?;
-            optional(&format!("{place}, error"), ours.err(), theirs.err())
-        }
-        (Type::Bool, Type::Bool)
-        | (Type::S8, Type::S8)
-        | (Type::U8, Type::U8)
-        | (Type::S16, Type::S16)
-        | (Type::U16, Type::U16)
-        | (Type::S32, Type::S32)
-        | (Type::U32, Type::U32)
-        | (Type::S64, Type::S64)
-        | (Type::U64, Type::U64)
-        | (Type::Float32, Type::Float32)
-        | (Type::Float64, Type::Float64)
-        | (Type::Char, Type::Char)
-        | (Type::String, Type::String) => Ok(()),
-        _ => different(),
+            let rule = Rule::FieldMissing {
+                reader: way.reader,
+                writer: way.writer,
+                field: name.clone(),
+            };
+            return refused(place, rule);
+        };
+        order.next(place, index, name)?;
+        let coercion = shape(
+            &format!("{place}, field {name}"),
+            &writer[index].1,
+            theirs,
+            way,
+        )?;
+        Ok((name.clone(), Some((index, coercion))))
+    };
+    let fields = reader.iter().map(field).collect::<Result<_, _>>()?;
+    Ok(Coercion::Record(fields))
+}
+
+fn variant(
+    place: &str,
+    writer: &[(String, Option<Shape>)],
+    reader: &[(String, Option<Shape>)],
+    way: Way,
+) -> Result<Coercion, Mismatch> {
+    let mut order = Order::new("case");
+    let case = |(name, ours): &(String, Option<Shape>)| {
+        let index = known(
+            place,
+            name,
+            reader.iter().map(|(name, _)| name),
+            "case",
+            way,
+        )?;
+        order.next(place, index, name)?;
+        let theirs = reader[index].1.as_ref();
+        let place = format!("{place}, case {name}");
+        Ok((name.clone(), payload(&place, ours.as_ref(), theirs, way)?))
+    };
+    let cases = writer.iter().map(case).collect::<Result<_, _>>()?;
+    Ok(Coercion::variant(cases))
+}
+
+/// Values of enums and flags say their cases by name, so they stay as they are.
+fn names(
+    place: &str,
+    writer: &[String],
+    reader: &[String],
+    kind: &'static str,
+    way: Way,
+) -> Result<Coercion, Mismatch> {
+    let mut order = Order::new(kind);
+    for name in writer {
+        let index = known(place, name, reader.iter(), kind, way)?;
+        order.next(place, index, name)?;
+    }
+    Ok(Coercion::Same)
+}
+
+/// Where the reader has a case of the writer.
+fn known<'a>(
+    place: &str,
+    name: &str,
+    mut reader: impl Iterator<Item = &'a String>,
+    kind: &'static str,
+    way: Way,
+) -> Result<usize, Mismatch> {
+    reader.position(|other| other == name).map_or_else(
+        || {
+            let rule = Rule::Unknown {
+                reader: way.reader,
+                writer: way.writer,
+                kind,
+                name: name.to_owned(),
+            };
+            refused(place, rule)
+        },
+        Ok,
+    )
+}
+
+fn payload(
+    place: &str,
+    writer: Option<&Shape>,
+    reader: Option<&Shape>,
+    way: Way,
+) -> Result<Coercion, Mismatch> {
+    let show = |shape: Option<&Shape>| shape.map_or_else(|| "nothing".to_owned(), Shape::to_string);
+    match (writer, reader) {
+        (None, None) => Ok(Coercion::Same),
+        (Some(writer), Some(reader)) => shape(place, writer, reader, way),
+        (writer, reader) => way.different(place, show(writer), show(reader)),
     }
 }
 
-/// The type as WIT would write it.
-#[must_use]
-pub fn describe(ty: &Type) -> String {
-    let list = |names: Vec<String>| names.join(", ");
-    match ty {
-        Type::Bool => "bool".into(),
-        Type::S8 => "s8".into(),
-        Type::U8 => "u8".into(),
-        Type::S16 => "s16".into(),
-        Type::U16 => "u16".into(),
-        Type::S32 => "s32".into(),
-        Type::U32 => "u32".into(),
-        Type::S64 => "s64".into(),
-        Type::U64 => "u64".into(),
-        Type::Float32 => "f32".into(),
-        Type::Float64 => "f64".into(),
-        Type::Char => "char".into(),
-        Type::String => "string".into(),
-        Type::List(inner) => format!("list<{}>", describe(&inner.ty())),
-        Type::FixedLengthList(inner) => format!("list<{}, {}>", describe(&inner.ty()), inner.len()),
-        Type::Map(inner) => format!(
-            "map<{}, {}>",
-            describe(&inner.key()),
-            describe(&inner.value())
-        ),
-        Type::Option(inner) => format!("option<{}>", describe(&inner.ty())),
-        Type::Tuple(inner) => format!(
-            "tuple<{}>",
-            list(inner.types().map(|ty| describe(&ty)).collect())
-        ),
-        Type::Record(inner) => format!(
-            "record {{ {} }}",
-            list(
-                inner
-                    .fields()
-                    .map(|field| format!("{}: {}", field.name, describe(&field.ty)))
-                    .collect()
-            )
-        ),
-        Type::Variant(inner) => {
-            let case = |name: &str, ty: Option<Type>| {
-                ty.map_or_else(
-                    || name.to_owned(),
-                    |ty| format!("{name}({})", describe(&ty)),
-                )
-            };
-            format!(
-                "variant {{ {} }}",
-                list(
-                    inner
-                        .cases()
-                        .map(|inner| case(inner.name, inner.ty))
-                        .collect()
-                )
-            )
+/// Sees that what one side has comes in the order in which the other has it.
+struct Order {
+    kind: &'static str,
+    last: Option<(usize, String)>,
+}
+
+impl Order {
+    fn new(kind: &'static str) -> Self {
+        Self { kind, last: None }
+    }
+
+    fn next(&mut self, place: &str, index: usize, name: &str) -> Result<(), Mismatch> {
+        match self.last.replace((index, name.to_owned())) {
+            Some((before, first)) if before > index => {
+                let rule = Rule::Order {
+                    kind: self.kind,
+                    first,
+                    second: name.to_owned(),
+                };
+                refused(place, rule)
+            }
+            Some(_) | None => Ok(()),
         }
-        Type::Enum(inner) => format!(
-            "enum {{ {} }}",
-            list(inner.names().map(str::to_owned).collect())
-        ),
-        Type::Flags(inner) => format!(
-            "flags {{ {} }}",
-            list(inner.names().map(str::to_owned).collect())
-        ),
-        Type::Result(inner) => match (inner.ok(), inner.err()) {
-            (None, None) => "result".into(),
-            (Some(ok), None) => format!("result<{}>", describe(&ok)),
-            (None, Some(error)) => format!("result<_, {}>", describe(&error)),
-            (Some(ok), Some(error)) => format!("result<{}, {}>", describe(&ok), describe(&error)),
-        },
-        Type::Own(_) => "a resource".into(),
-        Type::Borrow(_) => "a borrowed resource".into(),
-        Type::Future(_) => "a future".into(),
-        Type::Stream(_) => "a stream".into(),
-        Type::ErrorContext => "an error-context".into(),
     }
 }
 
@@ -268,17 +375,13 @@ pub fn not_a_value(function: &ComponentFunc) -> Option<String> {
     })
 }
 
-/// Whether an interface item is a resource type.
-#[must_use]
-pub fn is_resource(item: &ComponentItem) -> bool {
-    matches!(item, ComponentItem::Resource(_))
-}
-
-fn handle_in(ty: &Type) -> Option<String> {
+fn handle_in(ty: &Type) -> Option<&'static str> {
     match ty {
-        Type::Own(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_) | Type::ErrorContext => {
-            Some(describe(ty))
-        }
+        Type::Own(_) => Some("a resource"),
+        Type::Borrow(_) => Some("a borrowed resource"),
+        Type::Future(_) => Some("a future"),
+        Type::Stream(_) => Some("a stream"),
+        Type::ErrorContext => Some("an error-context"),
         Type::List(inner) => handle_in(&inner.ty()),
         Type::FixedLengthList(inner) => handle_in(&inner.ty()),
         Type::Map(inner) => handle_in(&inner.key()).or_else(|| handle_in(&inner.value())),

@@ -21,6 +21,12 @@ pub fn digest(bytes: &[u8]) -> Digest {
     hex::encode(Sha256::digest(bytes))
 }
 
+/// The part of a digest that people compare.
+#[must_use]
+pub fn short_digest(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
 /// Why a component cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {

@@ -6,6 +6,7 @@ use crate::call_error::CallError;
 use crate::config::ServiceConfig;
 use crate::envelope::Envelope;
 use crate::payload::Payload;
+use crate::signature::Signature;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -50,6 +51,8 @@ pub struct Invocation {
     pub service: ServiceId,
     /// What is called; shared, since every call of a link names the same one.
     pub function: Arc<FunctionName>,
+    /// The function as the caller knows it; none: as this host knows its service. No part of requests.
+    pub types: Option<Arc<Signature>>,
     /// Its arguments.
     pub arguments: Payload,
     /// Its identity and bounds.

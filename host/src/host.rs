@@ -44,6 +44,7 @@ mod drain;
 mod error;
 mod follower;
 mod listening;
+mod migration;
 mod parts;
 mod peering;
 mod restart;
@@ -53,6 +54,7 @@ pub mod spread;
 
 pub use error::StartError;
 use follower::Follower;
+use migration::Migrator;
 pub use restart::{Ending, Restart, RestartError};
 use serving::Entrance;
 use shared::Shared;
@@ -281,6 +283,13 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
         task::spawn(shared.chaos.clone().expire()),
         task::spawn(shared.credentials.clone().watch(log.clone())),
     ]);
+    let migrator = Migrator {
+        config: Arc::clone(&config),
+        services: Arc::clone(&services),
+        log: log.clone(),
+        os: os.clone(),
+    };
+    tasks.push(task::spawn(migrator.run()));
     if let (Some(taken), Some(spread)) = (taken, spread) {
         let registry = Registry::new(
             config.cluster.hops_max,
@@ -298,6 +307,7 @@ pub async fn start(options: Options) -> Result<Host, StartError> {
             spread,
             compiler: for_follower,
             services: Arc::clone(&services),
+            peers: Arc::clone(&shared.peers),
             supervisor: supervisor.clone(),
             restart: restart.clone(),
             log: log.clone(),

@@ -119,6 +119,7 @@ impl Front {
         let invocation = Invocation {
             service: route.service,
             function: Arc::clone(&self.function),
+            types: None,
             arguments: Payload::Request(request),
             envelope,
             reach: Reach::Cluster,

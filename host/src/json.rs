@@ -18,12 +18,14 @@
 //!
 //! Resources, streams and futures have no JSON: functions that use them are not called by people.
 
+mod known;
 mod read;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
+pub use known::keep_known_fields;
 pub use read::{JsonError, from_json};
 pub use write::to_json;
 

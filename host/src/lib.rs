@@ -59,5 +59,6 @@ pub mod envelope;
 pub mod interface;
 pub mod json;
 pub mod payload;
+pub mod signature;
 
 pub mod os;

@@ -11,7 +11,7 @@ use crate::instance::{CallReply, Failure, HttpReply, Instance};
 use crate::limits::{CpuMeter, Metered};
 use crate::payload::Body;
 use crate::replica::published::Snapshot;
-use crate::replica::work::{Effects, Work};
+use crate::replica::work::{Effects, Work, WorkError};
 use crate::version::Version;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
@@ -89,7 +89,8 @@ pub async fn call(
     })
 }
 
-/// Runs a call as a command of a replicated service, alone with its state. Returns its results, and what it changes.
+/// Runs a call as a command of a replicated service, alone with its state. Returns its results, and what it changes. If the version has to make the state
+/// its own first, that is part of it; if the call is nothing but that, it may have nothing to do.
 ///
 /// # Errors
 /// [`CallError::NotFound`]: no such function. Others see [`Instance::call`]. It changes nothing then.
@@ -109,14 +110,22 @@ pub async fn command(
             service: service(),
             message: format!("it has no function {function}"),
         })?;
+    let is_migration = version.migration.as_deref() == Some(function);
     let (idle, meter) = checkout(version);
     let (reply, mut replied) = oneshot::channel();
     let mut reply = Some(reply);
     let effects = Metered::new(Arc::clone(&meter), async {
         let mut instance = ready(version, idle, envelope, dispatch, meter).await?;
-        instance.give(work);
-        instance.call(export, arguments, &mut reply).await?;
-        let effects = instance.take_effects();
+        let work = migrated(version, &mut instance, work).await?;
+        let effects = if is_migration {
+            // A failed send drops what nobody waits for.
+            let _ = reply.take().map(|reply| reply.send(Vec::new()));
+            Some(work.finish().map_err(|error| unfinished(version, &error))?)
+        } else {
+            instance.give(work);
+            instance.call(export, arguments, &mut reply).await?;
+            instance.take_effects()
+        };
         checkin(version, instance);
         Ok(effects)
     })
@@ -133,6 +142,39 @@ pub async fn command(
             message: "its state is not replicated".into(),
             maybe_executed: false,
         }),
+    }
+}
+
+/// The work after this version has made the state its own, if another one wrote it and this one can.
+async fn migrated(version: &Version, instance: &mut Instance, work: Work) -> Result<Work, Failure> {
+    let Some(name) = &version.migration else {
+        return Ok(work);
+    };
+    if work.form() == version.form {
+        return Ok(work);
+    }
+    let failed = |error: &WorkError| Failure::from(unfinished(version, error));
+    let from = work.migrated().map_err(|error| failed(&error))?;
+    let Some(export) = version.exports.get(&**name) else {
+        return Ok(work);
+    };
+    let mut next = work.begin_anew();
+    instance.give(work);
+    let from = Val::Option(from.map(|digest| Box::new(Val::String(digest))));
+    instance.call(export, &[from], &mut None).await?;
+    let gone_on = match instance.take_effects() {
+        Some(effects) => next.go_on(effects),
+        None => Ok(()),
+    };
+    let noted = gone_on.and_then(|()| next.set_migrated(&version.digest, version.form));
+    noted.map_err(|error| failed(&error))?;
+    Ok(next)
+}
+
+fn unfinished(version: &Version, error: &WorkError) -> CallError {
+    CallError::Trapped {
+        service: version.service.name.to_string(),
+        message: format!("cannot migrate its state: {error}"),
     }
 }
 

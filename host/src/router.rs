@@ -17,8 +17,10 @@ use crate::payload::{Body, Payload};
 use crate::pool;
 use crate::replica::published::Snapshot;
 use crate::service::Service;
+use crate::services::canary::Canary;
 use crate::services::{Services, Slot, not_running};
-use crate::transport::outgoing::Outgoing;
+use crate::signature::Signature;
+use crate::transport::outgoing::{self, Outgoing};
 use crate::version::Version;
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -27,10 +29,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use wasmtime::component::Val;
 
+mod failures;
 mod guest_body;
 mod leading;
 mod waiting;
 
+use failures::{failure, host_failed, late, not_an_argument, served, too_far, too_late};
 use guest_body::{GuestBody, ServeCall};
 
 /// How the task of an HTTP handler ended.
@@ -111,11 +115,19 @@ impl Router {
             return Box::pin(Arc::clone(&self).led(slot, invocation, started)).await;
         }
         let called = match (running, invocation.reach) {
-            (Some(version), _) => {
-                Arc::clone(&self)
-                    .run(slot, version, invocation, started)
-                    .await
-            }
+            (Some(version), _) => match slot.canary() {
+                None => {
+                    Arc::clone(&self)
+                        .run(slot, version, invocation, started)
+                        .await
+                }
+                // Boxed, as below.
+                Some(canary) => {
+                    let split =
+                        Arc::clone(&self).split(slot, version, &canary, invocation, started);
+                    Box::pin(split).await
+                }
+            },
             (None, Reach::Cluster) if self.outgoing.has_places(slot) => {
                 // Calls, failures and latencies are counted where the call runs.
                 // Boxed, so that calls that stay here do not make room for it.
@@ -129,6 +141,26 @@ impl Router {
         })
     }
 
+    /// Runs a call on the version whose share it belongs to.
+    async fn split(
+        self: Arc<Self>,
+        slot: &Slot,
+        version: Arc<Version>,
+        canary: &Canary,
+        invocation: Invocation,
+        started: Duration,
+    ) -> Result<Payload, CallError> {
+        let takes = canary.takes(slot.service.id, invocation.envelope.trace_id);
+        let (version, tally) = match takes {
+            true => (Arc::clone(&canary.version), &canary.sides.canary),
+            false => (version, &canary.sides.stable),
+        };
+        let clock = Arc::clone(&self.os.clock);
+        let called = self.run(slot, version, invocation, started).await;
+        tally.count(&called, clock.monotonic().saturating_sub(started));
+        called
+    }
+
     async fn elsewhere(
         &self,
         slot: &Slot,
@@ -137,13 +169,10 @@ impl Router {
     ) -> Result<Payload, CallError> {
         match std::mem::replace(&mut invocation.arguments, Payload::Values(Vec::new())) {
             Payload::Values(arguments) => {
-                let called = self.outgoing.call(
-                    slot,
-                    &invocation.function,
-                    &invocation.envelope,
-                    &arguments,
-                    started,
-                );
+                let types = types(slot, &invocation)?;
+                let called =
+                    self.outgoing
+                        .call(slot, &types, &invocation.envelope, &arguments, started);
                 called.await.map(Payload::Values)
             }
             Payload::Request(request) => {
@@ -159,7 +188,7 @@ impl Router {
     async fn run(
         self: Arc<Self>,
         slot: &Slot,
-        version: Arc<Version>,
+        mut version: Arc<Version>,
         mut invocation: Invocation,
         started: Duration,
     ) -> Result<Payload, CallError> {
@@ -169,7 +198,19 @@ impl Router {
             is_values && !is_command(slot, Some(&version), &invocation)
         });
         let snapshot = match queried {
-            Some(group) => Some(self.read(slot, group, &invocation.envelope).await?),
+            Some(group) => {
+                let snapshot = self.read(slot, group, &invocation.envelope).await?;
+                if version.reads(&snapshot.meta) {
+                    Some(snapshot)
+                } else {
+                    // Boxed, so that other calls do not make room for it.
+                    let (function, envelope) = (&invocation.function, &invocation.envelope);
+                    let (reader, snapshot) =
+                        Box::pin(self.read_soon(slot, group, function, envelope)).await?;
+                    version = reader;
+                    Some(snapshot)
+                }
+            }
             None => None,
         };
         let permit = self
@@ -180,6 +221,7 @@ impl Router {
                 Some(group) if snapshot.is_none() => {
                     let command = Called {
                         function: invocation.function,
+                        types: invocation.types,
                         envelope: invocation.envelope,
                         arguments,
                     };
@@ -232,9 +274,13 @@ impl Router {
         started: Duration,
     ) -> Result<Payload, CallError> {
         let Query {
-            arguments,
+            mut arguments,
             snapshot,
         } = query;
+        let fit = version.fit(&invocation.function, invocation.types.as_deref())?;
+        if let Some(fit) = &fit {
+            arguments = fit.arguments(arguments);
+        }
         let deadline = invocation.envelope.deadline;
         let (clock, service) = (Arc::clone(&self.os.clock), Arc::clone(&slot.service));
         let dispatch: Arc<dyn Dispatch> = Arc::clone(&self) as Arc<dyn Dispatch>;
@@ -264,6 +310,10 @@ impl Router {
             slot.service.figures.completed(latency);
             // All was said; the guest may still go on, bounded by its deadline and counted by its permit.
             task.release();
+            let results = match &fit {
+                Some(fit) => fit.results(results),
+                None => results,
+            };
             return Ok(Payload::Values(results));
         }
         Err(match (&mut task).await {
@@ -291,6 +341,7 @@ impl Router {
         let (reply, replied) = oneshot::channel();
         let command = Command {
             function: called.function,
+            types: called.types,
             arguments: called.arguments,
             envelope: called.envelope,
             permit: Some(shared),
@@ -391,6 +442,8 @@ struct Query {
 /// A call of a command.
 struct Called {
     function: Arc<FunctionName>,
+    /// As the caller knows it.
+    types: Option<Arc<Signature>>,
     envelope: Envelope,
     arguments: Vec<Val>,
 }
@@ -406,65 +459,11 @@ fn is_command(slot: &Slot, version: Option<&Version>, invocation: &Invocation) -
     }
 }
 
-fn too_far(slot: &Slot) -> CallError {
-    CallError::HopLimit {
-        service: slot.service.name.to_string(),
-        message: "the call is too many calls away from where it entered, most likely in a cycle; break the cycle, or raise cluster.hops-max".into(),
-    }
-}
-
-/// Nobody waits for the answer any more, so the work is not even begun.
-fn too_late(slot: &Slot) -> CallError {
-    CallError::DeadlineExceeded {
-        service: slot.service.name.to_string(),
-        message: "its time was over before it began; it was not executed".into(),
-    }
-}
-
-fn not_an_argument(slot: &Slot) -> CallError {
-    CallError::Incompatible {
-        service: slot.service.name.to_string(),
-        message: "a response is not an argument".into(),
-    }
-}
-
-/// How the task of an HTTP handler ended, in the caller's terms.
-fn served(
-    service: &Service,
-    outcome: Result<ServeOutcome, task::TaskError>,
-    started: Duration,
-    deadline: Duration,
-) -> Result<(), CallError> {
-    match outcome {
-        Ok(Ok(result)) => result,
-        Ok(Err(_elapsed)) => Err(late(service, "did not answer", started, deadline)),
-        Err(error) => Err(host_failed(service, error)),
-    }
-}
-
-fn late(service: &Service, what: &str, started: Duration, deadline: Duration) -> CallError {
-    // Rounded up: the moments between a call's entry and its start here would make 99 of the 100 ms that were configured.
-    let milliseconds = deadline.saturating_sub(started).as_micros().div_ceil(1_000);
-    CallError::DeadlineExceeded {
-        service: service.name.to_string(),
-        message: format!("{what} within {milliseconds} ms"),
-    }
-}
-
-/// What went wrong in a call, if anything did.
-fn failure(called: &Result<Result<(), CallError>, Elapsed>) -> Option<String> {
-    match called {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(elapsed) => Some(elapsed.to_string()),
-    }
-}
-
-fn host_failed(service: &Service, error: task::TaskError) -> CallError {
-    CallError::Unavailable {
-        service: service.name.to_string(),
-        message: error.to_string(),
-        maybe_executed: true,
+/// The function as the caller knows it, or else as this host knows its service.
+fn types(slot: &Slot, invocation: &Invocation) -> Result<Arc<Signature>, CallError> {
+    match &invocation.types {
+        Some(types) => Ok(Arc::clone(types)),
+        None => outgoing::find(slot, &invocation.function),
     }
 }
 

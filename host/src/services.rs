@@ -3,18 +3,24 @@
 use crate::admission::Admission;
 use crate::call_error::CallError;
 use crate::daemon::Daemon;
-use crate::dispatch::ServiceId;
+use crate::dispatch::{FunctionName, ServiceId};
 use crate::groups::GroupHandle;
+use crate::replica::keyspace::Meta;
 use crate::service::Service;
 use crate::version::Version;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub mod address;
+pub mod canary;
+pub mod foreign;
 pub mod types;
 pub mod waits;
 
-pub use types::{CALL_PATH, FunctionType, ServiceTypes};
+use canary::Canary;
+use foreign::Foreign;
+pub use types::{FunctionType, ServiceTypes};
 use waits::Waits;
 
 /// Whether and how a service runs on this host.
@@ -63,6 +69,11 @@ pub struct Slot {
     /// Its daemon, where its component is one.
     pub daemon: Arc<Daemon>,
     state: ArcSwap<State>,
+    /// What ran before, as long as the state may be in a form that only that reads.
+    former: ArcSwapOption<Version>,
+    /// The form that the state gets from a version which takes the place of this one when the turn of this host comes; 0 if there is none.
+    next_form: AtomicU64,
+    canary: ArcSwapOption<Canary>,
     types: ArcSwapOption<ServiceTypes>,
 }
 
@@ -74,6 +85,9 @@ impl Slot {
         Self {
             admission: Admission::new(limits.concurrency, limits.queue),
             state: ArcSwap::from_pointee(state),
+            former: ArcSwapOption::empty(),
+            next_form: AtomicU64::new(0),
+            canary: ArcSwapOption::empty(),
             types: ArcSwapOption::empty(),
             daemon: Arc::default(),
             service,
@@ -100,6 +114,63 @@ impl Slot {
         }
     }
 
+    /// The version that reads a state, and has the function that is to read it: the one that serves, or the one before it for as long as nothing was migrated.
+    #[must_use]
+    pub fn reader(&self, meta: &Meta, function: &FunctionName) -> Option<Arc<Version>> {
+        let reads = |version: &Arc<Version>| version.reads(meta);
+        self.running().filter(reads).or_else(|| {
+            let former = self.former.load_full().filter(reads);
+            former.filter(|former| former.exports.contains_key(function))
+        })
+    }
+
+    /// The version that goes on with a state of this form. None where a newer one is about to serve, which has made the state its own on the host that led before.
+    #[must_use]
+    pub fn writer(&self, form: u64) -> Option<Arc<Version>> {
+        let is_next = form != 0 && form == self.next_form.load(Ordering::Relaxed);
+        self.running()
+            .filter(|version| version.form == form || (version.goes_on_with(form) && !is_next))
+    }
+
+    /// The version before the one that serves, if the state may be in its form.
+    #[must_use]
+    pub fn former(&self) -> Option<Arc<Version>> {
+        self.former.load_full()
+    }
+
+    /// Keeps the version before the one that serves, or lets it go.
+    pub fn set_former(&self, former: Option<Arc<Version>>) {
+        if let Some(old) = self.former.swap(former) {
+            old.idle.clear();
+        }
+    }
+
+    /// Says which form the state gets from a version that is about to serve; 0: none is.
+    pub fn set_next_form(&self, form: u64) {
+        self.next_form.store(form, Ordering::Relaxed);
+    }
+
+    /// The version that gets a share of the calls; none most of the time.
+    #[must_use]
+    pub fn canary(&self) -> Option<Arc<Canary>> {
+        self.canary.load_full()
+    }
+
+    /// Replaces it. Only the supervisor does.
+    pub fn set_canary(&self, canary: Option<Canary>) {
+        let old = self.canary.swap(canary.map(Arc::new));
+        let still = self.canary();
+        let is_still = |old: &Canary| {
+            still
+                .as_ref()
+                .is_some_and(|still| Arc::ptr_eq(&still.version, &old.version))
+        };
+        // Instances that wait for calls of a version that gets none any more.
+        if let Some(old) = old.filter(|old| !is_still(old)) {
+            old.version.idle.clear();
+        }
+    }
+
     /// What can be called; none while its component could not be loaded. Also of services that run elsewhere or are stopped.
     #[must_use]
     pub fn types(&self) -> Option<Arc<ServiceTypes>> {
@@ -122,6 +193,8 @@ pub struct Services {
     slots: Vec<Slot>,
     /// Those who wait for one of them to change.
     pub waits: Waits,
+    /// Functions as callers on other hosts know them.
+    pub foreign: Foreign,
 }
 
 impl Services {
@@ -131,6 +204,7 @@ impl Services {
         Self {
             slots,
             waits: Waits::default(),
+            foreign: Foreign::default(),
         }
     }
 

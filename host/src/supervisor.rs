@@ -3,11 +3,10 @@
 //! One task owns all changes of the table of services; [`Supervisor`] is the handle to it.
 
 use crate::compile::Compiler;
-use crate::component::{self, Loaded};
+use crate::component::{self, Loaded, short_digest};
 use crate::config::{Config, HostName, Pinned};
 use crate::dispatch::ServiceId;
-use crate::imports::CallState;
-use crate::linker::{Exporter, Exporters, ServiceLinker};
+use crate::linker::ServiceLinker;
 use crate::os::clock::{sleep, timeout, timeout_at};
 use crate::os::task::{self, Task};
 use crate::os::{Os, process};
@@ -20,8 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::Engine;
-use wasmtime::component::InstancePre;
 
+mod canary;
+mod linked;
+mod migration;
 mod rehearsal;
 mod swap;
 
@@ -72,6 +73,12 @@ pub enum SupervisorError {
 }
 
 enum Command {
+    Canary(
+        String,
+        Option<(Pinned, u32)>,
+        oneshot::Sender<Result<(), SupervisorError>>,
+    ),
+    Fits(String, Pinned, oneshot::Sender<Result<(), SupervisorError>>),
     Misfits(oneshot::Sender<Vec<Arc<str>>>),
     Swap(String, Pinned, oneshot::Sender<Result<(), SupervisorError>>),
     Stop(String, oneshot::Sender<Result<(), SupervisorError>>),
@@ -205,10 +212,12 @@ impl Owner {
                 failures.insert(id, reason);
             }
         }
+        // What they export is the same for all of them.
+        let exporters = self.exporters();
         let link = |id: ServiceId| {
             let result = match failures.remove(&id) {
                 Some(reason) => Err(reason),
-                None => self.link(id),
+                None => self.link_to(id, &exporters),
             };
             (id, result)
         };
@@ -233,6 +242,10 @@ impl Owner {
                         let misfits = self.misfits().into_keys().map(|id| self.name(id));
                         drop(reply.send(misfits.collect()));
                     }
+                    Some(Command::Fits(service, component, reply)) => {
+                        drop(reply.send(self.fits(&service, &component).await));
+                    }
+                    Some(Command::Canary(service, canary, reply)) => drop(reply.send(self.canary(&service, canary).await)),
                     Some(Command::Swap(service, component, reply)) => drop(reply.send(self.swap(&service, component).await)),
                     None => return,
                 },
@@ -273,6 +286,7 @@ impl Owner {
         self.options
             .log
             .info(Some(service), "stopped by the operator");
+        slot.set_former(None);
         if let Some(version) = running {
             version.idle.clear();
         }
@@ -366,60 +380,6 @@ impl Owner {
         loaded.map_err(|error| chain(&error))
     }
 
-    /// The code of a service with its imports, as of what is loaded now.
-    fn linked(&self, id: ServiceId) -> Result<(&Loaded, InstancePre<CallState>), String> {
-        let exporters = self.exporters();
-        let loaded = self.loaded.get(&id).ok_or("it is not loaded")?;
-        let pre = self
-            .linker
-            .link(&self.slot(id).service.config, loaded, &exporters)
-            .map_err(|error| self.explain(&chain(&error)))?;
-        Ok((loaded, pre))
-    }
-
-    fn link(&mut self, id: ServiceId) -> Result<Option<Version>, String> {
-        let service = Arc::clone(&self.slot(id).service);
-        if !service.config.is_placed_on(&self.options.host) {
-            return Ok(None);
-        }
-        let (loaded, pre) = self.linked(id)?;
-        let functions = loaded.exports(&self.options.engine);
-        let digest = loaded.digest.clone();
-        let ordinal = self.versions.get(&id).copied().unwrap_or(0) + 1;
-        self.versions.insert(id, ordinal);
-        let version = Version::new(service, digest, ordinal, pre, &functions);
-        Ok(Some(version))
-    }
-
-    fn exporters(&self) -> Exporters {
-        let exporter = |(id, loaded): (&ServiceId, &Loaded)| {
-            (
-                *id,
-                Exporter {
-                    name: self.slot(*id).service.name.to_string(),
-                    functions: loaded.exports(&self.options.engine),
-                },
-            )
-        };
-        self.loaded.iter().map(exporter).collect()
-    }
-
-    /// A missing exporter is often one that could not be loaded itself.
-    fn explain(&self, reason: &str) -> String {
-        let missing: Vec<&str> = self
-            .options
-            .services
-            .iter()
-            .filter(|slot| !self.loaded.contains_key(&slot.service.id))
-            .map(|slot| &*slot.service.name)
-            .collect();
-        if missing.is_empty() {
-            reason.to_owned()
-        } else {
-            format!("{reason} (could not be loaded: {})", missing.join(", "))
-        }
-    }
-
     fn settle(&mut self, id: ServiceId, result: Result<Option<Version>, String>) {
         let slot = self
             .options
@@ -430,7 +390,7 @@ impl Owner {
             Ok(None) => slot.set(State::Elsewhere),
             Ok(Some(version)) => {
                 self.retries.remove(&id);
-                let digest = version.digest.get(..12).unwrap_or_default().to_owned();
+                let digest = short_digest(&version.digest).to_owned();
                 let version = Arc::new(version);
                 slot.set(State::Running(Arc::clone(&version)));
                 if version.run.is_some() {

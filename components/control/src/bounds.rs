@@ -1,6 +1,8 @@
 //! What may be kept, and the refusals of the rest.
 
-use crate::bindings::exports::bookshop::control::registry::{Bounded, Component, Excess, Refusal};
+use crate::bindings::exports::bookshop::control::registry::{
+    Bounded, Canary, Component, Excess, Refusal,
+};
 use crate::registry::Applied;
 
 /// Largest file, in bytes: a hundred services, each with all keys.
@@ -17,6 +19,9 @@ const SUMMARY_BYTES_MAX: u64 = 2 << 10;
 
 /// Longest name of a service or host, in bytes.
 pub const NAME_BYTES_MAX: usize = 63;
+
+/// Most shares of a canary after its first.
+const STEPS_MAX: usize = 16;
 
 /// Hexadecimal digits of a SHA-256.
 const DIGEST_DIGITS: usize = 64;
@@ -58,7 +63,10 @@ pub fn check(applied: &mut Applied) -> Result<(), Refusal> {
 
 fn well_formed(component: &Component) -> Result<(), Refusal> {
     let Component {
-        service, digest, ..
+        service,
+        digest,
+        canary,
+        ..
     } = component;
     if !(1..=NAME_BYTES_MAX).contains(&service.len()) {
         let message = format!(
@@ -67,6 +75,45 @@ fn well_formed(component: &Component) -> Result<(), Refusal> {
         );
         return Err(Refusal::Invalid(message));
     }
+    check_digest(service, digest)?;
+    match canary {
+        Some(canary) => check_canary(service, digest, canary),
+        None => Ok(()),
+    }
+}
+
+/// Shares only grow: a canary that is worse is withdrawn.
+fn check_canary(service: &str, digest: &str, canary: &Canary) -> Result<(), Refusal> {
+    check_digest(service, &canary.digest)?;
+    let invalid = |what: String| Err(Refusal::Invalid(format!("the canary of {service} {what}")));
+    if canary.digest == digest {
+        return invalid("is the component that it has".into());
+    }
+    if !(1..100).contains(&canary.percent) {
+        return invalid(format!(
+            "gets 1 to 99 % of the calls, not {}",
+            canary.percent
+        ));
+    }
+    if canary.then.len() > STEPS_MAX {
+        return invalid(format!(
+            "has {} more shares, at most {STEPS_MAX} are kept",
+            canary.then.len()
+        ));
+    }
+    let mut last = canary.percent;
+    for percent in &canary.then {
+        if !(last + 1..=100).contains(percent) {
+            return invalid(format!(
+                "gets {percent} % after {last} %: shares grow, up to 100"
+            ));
+        }
+        last = *percent;
+    }
+    Ok(())
+}
+
+fn check_digest(service: &str, digest: &str) -> Result<(), Refusal> {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if digest.len() != DIGEST_DIGITS || !digest.bytes().all(is_digit) {
         let message = format!(

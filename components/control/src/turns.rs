@@ -37,7 +37,7 @@ impl<'a, K: Keys> Turns<'a, K> {
         let failed = |standing: &Standing| {
             standing.revision == current
                 && standing.host != host
-                && standing.outcome != Outcome::Running
+                && matches!(standing.outcome, Outcome::Failed(_))
         };
         if let Some(standing) = self.standings().into_iter().find(failed) {
             return Err(TurnRefusal::Failed(standing.host));
@@ -68,6 +68,7 @@ impl<'a, K: Keys> Turns<'a, K> {
         }
         let outcome = match outcome {
             Outcome::Running => Outcome::Running,
+            Outcome::Ready => Outcome::Ready,
             Outcome::Failed(reason) => {
                 Outcome::Failed(keys::bytes::cut(&reason, REASON_BYTES_MAX).to_owned())
             }

@@ -2,12 +2,16 @@
 //!
 //! Called by the orchestrator through `bookshop:shop/fraud-detection`. Logs each rejection, never with anything of the card. The
 //! library `checkout` keeps the order between the events and sees to it that they come in turn. The package `fraud-detection-v2` is
-//! this source with another model, `fraud-detection-v3` that with a deliberate fault.
+//! this source with another model, `fraud-detection-v3` that with a deliberate fault, `fraud-detection-v4` that with another interface.
 
 #[allow(
     unsafe_code,
     missing_docs,
     reason = "generated: values cross the component's border as raw memory, and the documentation is in the WIT"
+)]
+#[cfg_attr(
+    feature = "version-4",
+    path = "../../fraud-detection-v4/src/bindings.rs"
 )]
 mod bindings;
 mod card;
@@ -77,12 +81,19 @@ impl Guest for FraudDetection {
             ))
         })?;
         let (verdict, assessment) = performed.answer;
+        #[cfg(feature = "version-4")]
+        log(
+            Level::Debug,
+            "fraud",
+            &format!("order {order_id} has the score {}", assessment.score),
+        );
         if performed.is_new {
             report(&order_id, &verdict);
         }
         Ok(Judgement {
             verdict,
             clock: performed.clock,
+            #[cfg(not(feature = "version-4"))]
             assessment,
         })
     }

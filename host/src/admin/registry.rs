@@ -3,7 +3,7 @@
 //! Any host answers for all: what is in force is asked of the service `control`, wherever it is led.
 
 use crate::admin::{Admin, AdminError};
-use crate::component::Digest;
+use crate::component::{Digest, short_digest};
 use crate::config::Config;
 use crate::control::difference::{Losses, refusals};
 use crate::control::registry::{
@@ -12,7 +12,7 @@ use crate::control::registry::{
 };
 use crate::depot::{COMPONENT_BYTES_MAX, DepotError};
 use crate::host::spread::Spread;
-use crate::supervisor::chain;
+use crate::supervisor::{SupervisorError, chain};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,19 @@ pub struct Missing {
     /// Those that the host does not have.
     pub missing: Vec<Digest>,
 }
+
+/// What `POST /v1/control/fits` takes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The service.
+    pub service: String,
+    /// The component that could take the place of what it runs; this host has it.
+    pub digest: Digest,
+}
+
+/// What it answers with, if it could.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Fits {}
 
 /// What `POST /v1/control/components` answers with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -147,6 +160,19 @@ pub async fn missing(admin: &Admin, digests: Vec<Digest>) -> Result<Missing, Adm
         .map_err(|error| AdminError::Refused(chain(&error)))
 }
 
+/// Whether a component could take the place of what a service runs, as this host sees it. Nothing changes.
+///
+/// # Errors
+/// [`AdminError::NotFound`]: no such service. [`AdminError::Refused`]: it could not, and why.
+pub async fn fits(admin: &Admin, candidate: Candidate) -> Result<Fits, AdminError> {
+    let component = spread(admin)?.pinned(candidate.digest);
+    let fits = admin.supervisor.fits(&candidate.service, component).await;
+    fits.map(|()| Fits {}).map_err(|error| match error {
+        SupervisorError::Unknown(_) => AdminError::NotFound(error.to_string()),
+        error => AdminError::Refused(chain(&error)),
+    })
+}
+
 /// Keeps a component that somebody hands over.
 ///
 /// # Errors
@@ -170,14 +196,14 @@ where
 /// An entry must never name what could be lost with one host.
 async fn put_on_majority(spread: &Spread, components: &[Component]) -> Result<(), AdminError> {
     let mut problems = Vec::new();
-    for component in components {
+    for component in components.iter().flat_map(Component::named) {
         let Component {
             service, digest, ..
-        } = component;
+        } = &component;
         // Of an earlier revision others may have it; if nobody has, the next says so.
-        let _ = spread.obtain(component, None).await;
+        let _ = spread.obtain(&component, None).await;
         if let Err(error) = spread.to_majority(digest).await {
-            let short = digest.get(..12).unwrap_or(digest);
+            let short = short_digest(digest);
             problems.push(format!("component {short} of {service}: {}", chain(&error)));
         }
     }

@@ -138,6 +138,10 @@ async fn route(admin: &Admin, request: Request<Incoming>) -> Result<Value, Admin
             let wanted: registry::Wanted = body(request).await?;
             Ok(json!(registry::missing(admin, wanted.digests).await?))
         }
+        (&Method::POST, ["v1", "control", "fits"]) => {
+            let candidate = body(request).await?;
+            Ok(json!(registry::fits(admin, candidate).await?))
+        }
         (&Method::POST, ["v1", "control", "apply"]) => {
             let apply = body(request).await?;
             Ok(json!(registry::apply(admin, &apply).await?))

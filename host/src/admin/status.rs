@@ -6,6 +6,7 @@ use crate::daemon::{Condition, Phase};
 use crate::os::task::{self, Task};
 use crate::os::{Os, process};
 use crate::parent::HostStatus;
+use crate::services::canary::Canary;
 use crate::services::{Slot, State};
 use crate::telemetry::FiguresSnapshot;
 use crate::transport::peers::Health;
@@ -52,6 +53,50 @@ pub struct LinkPart {
     skew_ms: Option<i64>,
 }
 
+/// A canary and the version beside it, and what came of the calls of both since it is there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CanaryPart {
+    /// SHA-256 of its component.
+    pub digest: String,
+    /// Its share of the calls.
+    pub percent: u32,
+    /// Calls of the canary, failed ones included.
+    pub calls: u64,
+    /// Those that failed.
+    pub errors: u64,
+    /// Calls of the version beside it, failed ones included.
+    pub stable_calls: u64,
+    /// Those that failed.
+    pub stable_errors: u64,
+}
+
+impl CanaryPart {
+    fn of(canary: &Canary) -> Self {
+        let (its, stable) = (canary.sides.canary.totals(), canary.sides.stable.totals());
+        Self {
+            digest: canary.version.digest.clone(),
+            percent: canary.percent,
+            calls: its.completed + its.errors,
+            errors: its.errors,
+            stable_calls: stable.completed + stable.errors,
+            stable_errors: stable.errors,
+        }
+    }
+
+    /// That of several hosts. While one is on its way to another share, it is the share of the first.
+    fn merged<'a>(mut parts: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        let first = parts.next()?.clone();
+        let add = |mut sum: Self, part: &Self| {
+            sum.calls += part.calls;
+            sum.errors += part.errors;
+            sum.stable_calls += part.stable_calls;
+            sum.stable_errors += part.stable_errors;
+            sum
+        };
+        Some(parts.fold(first, add))
+    }
+}
+
 /// A service on one host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ServicePart {
@@ -60,6 +105,9 @@ pub struct ServicePart {
     state: String,
     reason: Option<String>,
     version: Option<VersionPart>,
+    /// The component that gets a share of its calls.
+    #[serde(default)]
+    canary: Option<CanaryPart>,
     /// How its daemon is, if it is one.
     daemon: Option<DaemonPart>,
     /// Calls under way.
@@ -200,6 +248,7 @@ fn service(slot: &Slot, now: Duration) -> ServicePart {
         state: state.name().into(),
         reason,
         version,
+        canary: slot.canary().map(|canary| CanaryPart::of(&canary)),
         daemon: condition.map(|condition| daemon(condition, now)),
         running: slot.admission.running(),
         waiting: slot.admission.waiting(),
@@ -358,6 +407,7 @@ fn merged(name: &str, parts: &[(&str, &ServicePart)]) -> serde_json::Value {
         "state": best.map(|part| &part.state),
         "reason": parts.iter().find_map(|(_, part)| part.reason.as_ref()),
         "version": best.and_then(|part| part.version.as_ref()),
+        "canary": CanaryPart::merged(parts.iter().filter_map(|(_, part)| part.canary.as_ref())),
         "hosts": running,
         "daemons": daemons,
         "calls": figures.calls,

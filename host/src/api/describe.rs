@@ -2,7 +2,6 @@
 
 use super::find::Found;
 use crate::codec::MessageType;
-use crate::compat;
 use crate::config::{Config, HostName};
 use crate::services::{FunctionType, Services};
 use serde_json::{Value, json};
@@ -60,13 +59,15 @@ fn message(ty: &MessageType) -> Value {
 /// The function as WIT would declare it, with the structure of its types in place of their names, which compiled code no longer has.
 pub fn signature(function: &FunctionType) -> String {
     let parameters: Vec<String> = function
-        .ty
-        .params()
-        .map(|(name, ty)| format!("{name}: {}", compat::describe(&ty)))
+        .types
+        .arguments
+        .parts()
+        .iter()
+        .map(|(name, shape)| format!("{name}: {shape}"))
         .collect();
     let asynchronous = if function.ty.async_() { "async " } else { "" };
-    let result = function.ty.results().next();
-    let result = result.map_or_else(String::new, |ty| format!(" -> {}", compat::describe(&ty)));
+    let result = function.types.results.parts().first();
+    let result = result.map_or_else(String::new, |(_, shape)| format!(" -> {shape}"));
     format!(
         "{}: {asynchronous}func({}){result};",
         function.name.function,

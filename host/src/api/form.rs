@@ -11,7 +11,7 @@
 use super::error::ApiError;
 use super::find::Found;
 use crate::client::{VALUES, WAVE};
-use crate::compat;
+use crate::codec::Shape;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body_util::Full;
@@ -132,7 +132,8 @@ fn wrong_count(found: &Found<'_>, given: usize) -> ApiError {
 /// The beginning of a type: a large record in full would hide what is wrong.
 fn short(ty: &Type) -> String {
     const CHARACTERS_MAX: usize = 120;
-    let text = compat::describe(ty);
+    let shape = Shape::of(ty);
+    let text = shape.map_or_else(|error| error.to_string(), |shape| shape.to_string());
     match text.char_indices().nth(CHARACTERS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

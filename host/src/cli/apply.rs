@@ -4,7 +4,7 @@ use crate::admin::registry::ControlPart;
 use crate::cli::admin::Admin;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Paint, Style};
-use crate::config::{Config, duration};
+use crate::config::Config;
 use crate::control::difference::{Change, Losses, Sign};
 use crate::control::registry::Value;
 use crate::os::{Os, console};
@@ -15,9 +15,10 @@ use std::time::Duration;
 
 pub mod edited;
 mod proposal;
-pub mod taking;
+mod taking;
 
 pub use proposal::Proposal;
+pub use taking::Waiting;
 
 /// The host asks the leader, who may have to be elected, several things.
 pub const WITHIN: Duration = Duration::from_secs(30);
@@ -39,12 +40,8 @@ pub struct Arguments {
     /// Lose what removed services keep
     #[arg(long)]
     accept_data_loss: bool,
-    /// How long to wait until all hosts run it
-    #[arg(long, value_name = "TIME", default_value = "2min", value_parser = duration::parse)]
-    wait: Duration,
-    /// Do not wait until hosts run it
-    #[arg(long, conflicts_with = "wait")]
-    no_wait: bool,
+    #[command(flatten)]
+    waiting: Waiting,
     /// Print the changes and the revision as JSON
     #[arg(long)]
     json: bool,
@@ -100,7 +97,6 @@ pub async fn run(arguments: &Arguments, os: &Os) -> Result<(), Failure> {
     }
     if !arguments.dry_run && !current.is_some_and(|value| proposal.is(value)) {
         agree(arguments)?;
-        proposal.hand_over(admin, os).await?;
         let put = proposal.put_in_force(base, &changes, losses, admin, os);
         applied.revision = Some(put.await?);
     }
@@ -113,10 +109,7 @@ pub async fn run(arguments: &Arguments, os: &Os) -> Result<(), Failure> {
     if !arguments.json {
         output::line(&format!("revision {revision} is in force"))?;
     }
-    if arguments.no_wait {
-        return Ok(());
-    }
-    taking::wait(&config, revision, arguments.wait, admin, os).await
+    arguments.waiting.wait(&config, revision, admin, os).await
 }
 
 /// The changes as they are shown.

@@ -6,6 +6,7 @@ use crate::cli::output::{self, Paint, Style};
 use crate::cli::progress::Console;
 use crate::cli::table::{Cell, Table};
 use crate::compile::Compiler;
+use crate::component::short_digest;
 use crate::component::{self, Loaded};
 use crate::config::{Config, ConfigError, Problem};
 use crate::control::code;
@@ -187,11 +188,7 @@ fn text(config: &Config, findings: &[Finding], style: Style) -> String {
             (true, Some(_)) => Cell::new(Paint::Warn, "ok, stale"),
             (false, _) => Cell::new(Paint::Bad, "wrong"),
         };
-        let digest = finding
-            .digest
-            .as_deref()
-            .map(output::short_digest)
-            .unwrap_or("-");
+        let digest = finding.digest.as_deref().map(short_digest).unwrap_or("-");
         let size = finding
             .bytes
             .map_or_else(|| "-".to_owned(), |bytes| output::size(bytes as u64));

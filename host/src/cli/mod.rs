@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 pub(crate) mod apply;
 pub mod build;
+mod dev;
 pub mod failure;
 pub mod wit_sync;
 
@@ -58,6 +59,11 @@ enum Command {
         after_help = "Examples:\n  bookshop-host run config/cluster.toml\n  bookshop-host run config/cluster.toml --host alpha"
     )]
     Run(run::Arguments),
+    /// Run every host, and swap what is edited while they serve
+    #[command(
+        after_help = "The cluster has to keep its own state: `control = true` below `[cluster]`. What is saved is built, and takes its place on all hosts, whose state is kept; what does not build or fit is said, and everything runs on as it was.\n\nExample:\n  bookshop-host dev config/cluster.toml"
+    )]
+    Dev(dev::Arguments),
     /// Build and compile the components that are missing or stale
     #[command(
         after_help = "Examples:\n  bookshop-host build\n  bookshop-host build config/cluster.toml fraud-detection"
@@ -112,7 +118,7 @@ enum Command {
     Apply(apply::Arguments),
     /// Put another component in the place of a service's, on all hosts, while they serve
     #[command(
-        after_help = "The cluster has to keep its own state: `control = true` below `[cluster]`. One host after another loads the component, links it and every service that calls it, and lets calls find it; calls under way finish on the old one. A host on which it does not fit says why and keeps the old one, as do the others.\n\nExamples:\n  bookshop-host swap fraud-detection target/wasm32-wasip2/component/fraud_detection_v2.wasm\n  bookshop-host swap fraud-detection v2.wasm --json --admin 127.0.0.1:9102"
+        after_help = "The cluster has to keep its own state: `control = true` below `[cluster]`. One host after another loads the component, links it and every service that calls it, and lets calls find it; calls under way finish on the old one. If more calls fail than before, or they take longer, all hosts go back to the old one. What its callers cannot call is refused before anything changes.\nWith --canary it gets growing shares of the calls first, on all hosts, whoever dies meanwhile; without 100% at the end it stays at the last one, until `swap` gives it all calls or `rollback` none.\n\nExamples:\n  bookshop-host swap fraud-detection target/wasm32-wasip2/component/fraud_detection_v2.wasm\n  bookshop-host swap fraud-detection v2.wasm --canary 5%,25%,100% --every 30s\n  bookshop-host swap fraud-detection v2.wasm --dry-run\n  bookshop-host swap fraud-detection v2.wasm --grant 'storage = \"volatile\"'\n  bookshop-host swap fraud-detection v2.wasm --json --admin 127.0.0.1:9102"
     )]
     Swap(swap::Swap),
     /// Put the component that a service had before in its place again
@@ -197,6 +203,7 @@ impl Cli {
     async fn run(self, os: &Os) -> Result<(), Failure> {
         match self.command {
             Command::Run(arguments) => run::run(arguments, os).await,
+            Command::Dev(arguments) => dev::run(arguments, os).await,
             Command::Build(arguments) => build::run(arguments, os).await,
             Command::Check(arguments) => check::run(arguments, os).await,
             Command::Call(arguments) => call::run(arguments, os).await,

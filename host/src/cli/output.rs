@@ -150,12 +150,6 @@ pub fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{ending}")
 }
 
-/// The part of a digest that people compare.
-#[must_use]
-pub fn short_digest(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -73,6 +73,7 @@ fn text(state: &ControlPart, now_ms: u64, style: Style) -> String {
             let outcome = match &standing.outcome {
                 Outcome::Running if is_current => Cell::new(Paint::Good, "running"),
                 Outcome::Running => Cell::new(Paint::Warn, "running an older one"),
+                Outcome::Ready => Cell::new(Paint::Warn, "ready, waits for its turn"),
                 Outcome::Failed(reason) => Cell::new(Paint::Bad, format!("failed: {reason}")),
             };
             hosts.row([

@@ -35,6 +35,21 @@ pub struct Arguments {
     pub supervised: bool,
 }
 
+impl Arguments {
+    /// All hosts of a file.
+    pub fn all_hosts(config: PathBuf, data: Option<PathBuf>) -> Self {
+        Self {
+            config,
+            host: None,
+            data,
+            clock_ahead: None,
+            clock_behind: None,
+            no_restart: false,
+            supervised: false,
+        }
+    }
+}
+
 /// Runs until it is told to stop.
 ///
 /// # Errors

@@ -1,10 +1,12 @@
 //! `bookshop-host status`: the hosts and services of a running cluster.
 
 use crate::admin::groups::{GroupPart, Replica};
+use crate::admin::status::CanaryPart;
 use crate::cli::admin::Admin;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Paint, Style};
 use crate::cli::table::{Cell, Table};
+use crate::component::short_digest;
 use crate::os::Os;
 use crate::parent::HostStatus;
 use clap::Args;
@@ -54,6 +56,7 @@ struct Service {
     state: Option<String>,
     reason: Option<String>,
     version: Option<Version>,
+    canary: Option<CanaryPart>,
     hosts: Vec<String>,
     #[serde(default)]
     daemons: Vec<Daemon>,
@@ -97,6 +100,10 @@ fn text(status: &Status, style: Style) -> String {
     lines.extend(hosts(&status.hosts).lines(style));
     lines.push(String::new());
     lines.extend(services(&status.services).lines(style));
+    if status.services.iter().any(|it| it.canary.is_some()) {
+        lines.push(String::new());
+        lines.extend(canaries(&status.services).lines(style));
+    }
     if status.services.iter().any(|it| !it.daemons.is_empty()) {
         lines.push(String::new());
         lines.extend(daemons(&status.services).lines(style));
@@ -181,13 +188,10 @@ fn services(services: &[Service]) -> Table {
         "SERVICE", "KIND", "STATE", "VERSION", "HOSTS", ">CALLS", ">ERRORS", ">P50", ">P99",
     ]);
     for service in services {
-        let version = service.version.as_ref().map(|version| {
-            format!(
-                "{} {}",
-                version.ordinal,
-                output::short_digest(&version.digest)
-            )
-        });
+        let version = service
+            .version
+            .as_ref()
+            .map(|version| format!("{} {}", version.ordinal, short_digest(&version.digest)));
         let on = (!service.hosts.is_empty()).then(|| service.hosts.join(", "));
         let errors = Cell::new(
             if service.errors > 0 {
@@ -207,6 +211,42 @@ fn services(services: &[Service]) -> Table {
             errors,
             or_nothing(service.p50_us, output::microseconds),
             or_nothing(service.p99_us, output::microseconds),
+        ]);
+    }
+    table
+}
+
+/// What gets a share of the calls of services, beside what is in force.
+fn canaries(services: &[Service]) -> Table {
+    let mut table = Table::new(&[
+        "CANARY OF",
+        "SHA-256",
+        ">SHARE",
+        ">CALLS",
+        ">ERRORS",
+        ">CALLS BESIDE",
+        ">ERRORS BESIDE",
+    ]);
+    let errors = |errors: u64| {
+        let paint = if errors > 0 {
+            Paint::Warn
+        } else {
+            Paint::Plain
+        };
+        Cell::new(paint, errors.to_string())
+    };
+    for service in services {
+        let Some(canary) = &service.canary else {
+            continue;
+        };
+        table.row([
+            service.name.as_str().into(),
+            short_digest(&canary.digest).into(),
+            format!("{} %", canary.percent).into(),
+            canary.calls.to_string().into(),
+            errors(canary.errors),
+            canary.stable_calls.to_string().into(),
+            errors(canary.stable_errors),
         ]);
     }
     table

@@ -2,19 +2,24 @@
 
 use crate::admin::registry::ControlPart;
 use crate::cli::admin::Admin;
-use crate::cli::apply::{Proposal, WITHIN, taking};
+use crate::cli::apply::{WITHIN, Waiting};
 use crate::cli::failure::Failure;
-use crate::cli::output::{self, Paint, Style, short_digest};
-use crate::cli::table::{Cell, Table};
+use crate::cli::output::{self, Style};
 use crate::component;
 use crate::config::{ServiceName, duration};
-use crate::control::difference::Losses;
-use crate::control::registry::{Component, Outcome, Value};
+use crate::control::registry::{Canary, Component, Value};
 use crate::os::Os;
 use clap::Args;
-use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
+
+mod grant;
+mod replace;
+mod rollout;
+mod versions;
+
+use replace::replace;
+use versions::{Version, table, versions};
 
 #[derive(Debug, Args)]
 pub struct Swap {
@@ -24,6 +29,18 @@ pub struct Swap {
     /// Its new component
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Give it these shares of the calls, one after the other, and take it back if it is worse than the one in force; 100% ends the trial
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = percent)]
+    canary: Vec<u32>,
+    /// How long each share holds
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse, requires = "canary")]
+    every: Duration,
+    /// Add this line to the service's section, since the component needs more than the one in force; may be repeated
+    #[arg(long, value_name = "LINE", conflicts_with = "canary")]
+    grant: Vec<String>,
+    /// Only say whether it could be swapped
+    #[arg(long, conflicts_with = "grant")]
+    dry_run: bool,
     #[command(flatten)]
     how: How,
 }
@@ -51,12 +68,8 @@ pub struct Versions {
 
 #[derive(Debug, Args)]
 struct How {
-    /// How long to wait until all hosts run it
-    #[arg(long, value_name = "TIME", default_value = "2min", value_parser = duration::parse)]
-    wait: Duration,
-    /// Do not wait until hosts run it
-    #[arg(long, conflicts_with = "wait")]
-    no_wait: bool,
+    #[command(flatten)]
+    waiting: Waiting,
     /// Print what was done as JSON
     #[arg(long)]
     json: bool,
@@ -64,50 +77,68 @@ struct How {
     admin: Admin,
 }
 
-/// What was done.
-#[derive(Debug, Serialize)]
-struct Swapped<'a> {
-    service: &'a str,
-    before: &'a str,
-    after: &'a str,
-    /// The revision of the cluster's state; none if it ran that already.
-    revision: Option<u64>,
-}
-
-/// A component that a service had for some revisions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Version {
-    digest: String,
-    bytes: u64,
-    /// The first revision that had it.
-    revision: u64,
-    /// Who put it in force.
-    by: String,
-    at_ms: u64,
-    /// Whether it is in force.
-    is_current: bool,
-    /// Why hosts could not run it.
-    failures: Vec<String>,
-}
-
 impl Swap {
     /// Puts the component in force for the service, and waits until all hosts run it.
     ///
     /// # Errors
-    /// It is none, no host answers, it is refused, or a host cannot run it; then the others keep what they run.
+    /// It is none, no host answers, it is refused, or a host cannot run it or sees that it is worse; then all keep what they run.
     pub async fn run(self, os: &Os) -> Result<(), Failure> {
         let bytes = os.disk.read(&self.file);
         let bytes = bytes.map_err(|error| {
             Failure::usage(format!("cannot read {}: {error}", self.file.display()))
         })?;
         component::check_header(&self.file, &bytes).map_err(|error| Failure::operation(&error))?;
-        let (_, current) = in_force(&self.how.admin, os).await?;
-        let component = Component {
-            service: self.service.to_string(),
-            digest: component::digest(&bytes),
-            bytes: bytes.len() as u64,
+        let (_, mut current) = in_force(&self.how.admin, os).await?;
+        let before = of(&current, self.service.as_str())?.clone();
+        let (digest, bytes) = (component::digest(&bytes), bytes.len() as u64);
+        let file = Some((digest.clone(), self.file));
+        let component = match self.canary.split_first() {
+            None => Component {
+                digest,
+                bytes,
+                canary: None,
+                ..before
+            },
+            Some((percent, then)) => Component {
+                canary: Some(Canary {
+                    digest,
+                    bytes,
+                    percent: *percent,
+                    then: then.to_vec(),
+                    every_ms: u64::try_from(self.every.as_millis()).unwrap_or(u64::MAX),
+                }),
+                ..before
+            },
         };
-        replace(&current, component, Some(self.file), &self.how, os).await
+        check_shares(&self.canary)?;
+        let base = current.clone();
+        for line in &self.grant {
+            current.config = grant::add(&current.config, self.service.as_str(), line)?;
+        }
+        replace(&base, current, component, file, &self.how, self.dry_run, os).await
+    }
+}
+
+/// `25%`, or `25`.
+fn percent(text: &str) -> Result<u32, String> {
+    let number = text.trim().trim_end_matches('%').trim_end();
+    let number: Option<u32> = number.parse().ok();
+    let number = number.filter(|number| (1..=100).contains(number));
+    number.ok_or_else(|| "a share is 1% to 100%".into())
+}
+
+fn check_shares(shares: &[u32]) -> Result<(), Failure> {
+    if shares.first() == Some(&100) {
+        return Err(Failure::usage(
+            "all calls from the beginning are no trial; leave --canary out",
+        ));
+    }
+    match shares.windows(2).find(|pair| pair[0] >= pair[1]) {
+        Some(pair) => Err(Failure::usage(format!(
+            "shares grow: {}% comes after {}%",
+            pair[1], pair[0]
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -118,19 +149,32 @@ impl Rollback {
     /// There was none, or as for [`Swap::run`].
     pub async fn run(self, os: &Os) -> Result<(), Failure> {
         let (state, current) = in_force(&self.how.admin, os).await?;
-        let versions = versions(&state, self.service.as_str(), &self.how.admin, os).await?;
-        let Some(before) = versions.iter().find(|version| !version.is_current) else {
-            return Err(Failure::failed(format!(
-                "{} had no other component in the revisions that are kept; `bookshop-host versions {0}` lists them",
-                self.service
-            )));
+        let in_force = of(&current, self.service.as_str())?.clone();
+        let component = if in_force.canary.is_some() {
+            // The one in force is the one before.
+            Component {
+                canary: None,
+                ..in_force
+            }
+        } else {
+            let versions = versions(&state, self.service.as_str(), &self.how.admin, os).await?;
+            // What hosts could not run, or took back, is not what anybody wants again.
+            let is_good = |it: &&Version| it.was_in_force && it.failures.is_empty();
+            let mut others = versions.iter().filter(|it| it.digest != in_force.digest);
+            let Some(before) = others.find(is_good) else {
+                return Err(Failure::failed(format!(
+                    "{} had no other component in the revisions that are kept; `bookshop-host versions {0}` lists them",
+                    self.service
+                )));
+            };
+            Component {
+                digest: before.digest.clone(),
+                bytes: before.bytes,
+                ..in_force
+            }
         };
-        let component = Component {
-            service: self.service.to_string(),
-            digest: before.digest.clone(),
-            bytes: before.bytes,
-        };
-        replace(&current, component, None, &self.how, os).await
+        let base = current.clone();
+        replace(&base, current, component, None, &self.how, false, os).await
     }
 }
 
@@ -178,143 +222,32 @@ fn of<'a>(value: &'a Value, service: &str) -> Result<&'a Component, Failure> {
     })
 }
 
-async fn replace(
-    current: &Value,
-    component: Component,
-    file: Option<PathBuf>,
-    how: &How,
-    os: &Os,
-) -> Result<(), Failure> {
-    let (service, digest) = (component.service.clone(), component.digest.clone());
-    let before = of(current, &service)?.digest.clone();
-    let mut swapped = Swapped {
-        service: &service,
-        before: &before,
-        after: &digest,
-        revision: None,
-    };
-    if before == digest {
-        if how.json {
-            return Ok(output::json(&swapped)?);
-        }
-        let line = format!(
-            "{service} has this component already ({})",
-            short_digest(&digest)
-        );
-        return Ok(output::line(&line)?);
-    }
-    let proposal = Proposal::with_component(current.clone(), component, file)?;
-    let changes = proposal.changes(current, Losses::Refused)?;
-    let config = proposal.config.clone();
-    proposal.hand_over(&how.admin, os).await?;
-    let put = proposal.put_in_force(current.revision, &changes, Losses::Refused, &how.admin, os);
-    let revision = put.await?;
-    swapped.revision = Some(revision);
-    if how.json {
-        output::json(&swapped)?;
-    } else {
-        let (before, after) = (short_digest(&before), short_digest(&digest));
-        output::line(&format!(
-            "{service}: {before} → {after}, revision {revision} is in force"
-        ))?;
-    }
-    if how.no_wait {
-        return Ok(());
-    }
-    taking::wait(&config, revision, how.wait, &how.admin, os).await
-}
-
-/// The components that a service has and had in the revisions that are kept, the newest first.
-async fn versions(
-    state: &ControlPart,
-    service: &str,
-    admin: &Admin,
-    os: &Os,
-) -> Result<Vec<Version>, Failure> {
-    let mut versions: Vec<Version> = Vec::new();
-    for (place, entry) in state.history.iter().filter(|it| it.has_config).enumerate() {
-        let path = format!("/v1/control/revisions/{}", entry.revision);
-        let value: Value = admin.get(os, &path, WITHIN).await?;
-        let Some(component) = value.components.iter().find(|it| it.service == service) else {
-            continue;
-        };
-        let failures = state.standings.iter().filter_map(|standing| {
-            let is_its = standing.revision == entry.revision;
-            match &standing.outcome {
-                Outcome::Failed(reason) if is_its => Some(format!("{}: {reason}", standing.host)),
-                Outcome::Failed(_) | Outcome::Running => None,
-            }
-        });
-        let version = Version {
-            digest: component.digest.clone(),
-            bytes: component.bytes,
-            revision: entry.revision,
-            by: entry.applied_by.clone(),
-            at_ms: entry.applied_at_ms,
-            is_current: place == 0,
-            failures: failures.collect(),
-        };
-        match versions.last_mut() {
-            // The older revision is the one in which it came.
-            Some(newer) if newer.digest == version.digest => {
-                newer.failures.extend(version.failures);
-                newer.revision = version.revision;
-                newer.by = version.by;
-                newer.at_ms = version.at_ms;
-            }
-            _ => versions.push(version),
-        }
-    }
-    Ok(versions)
-}
-
-fn table(versions: &[Version], now_ms: u64, style: Style) -> String {
-    let mut table = Table::new(&[">REVISION", "SHA-256", ">SIZE", "BY", "WHEN", "STATE"]);
-    for version in versions {
-        let state = match (version.failures.as_slice(), version.is_current) {
-            ([], true) => Cell::new(Paint::Good, "in force"),
-            ([], false) => "before".into(),
-            (failures, _) => Cell::new(Paint::Bad, format!("failed on {}", failures.join("; "))),
-        };
-        let seconds = now_ms.saturating_sub(version.at_ms) / 1_000;
-        table.row([
-            version.revision.to_string().into(),
-            short_digest(&version.digest).into(),
-            output::size(version.bytes).into(),
-            version.by.as_str().into(),
-            format!("{} ago", output::uptime(seconds)).into(),
-            state,
-        ]);
-    }
-    table.lines(style).join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use expect_test::expect;
+
+    #[track_caller]
+    fn shares(text: &str, expected: Result<&[u32], &str>) {
+        let read: Result<Vec<u32>, String> = text.split(',').map(percent).collect();
+        let checked = read.and_then(|shares| match check_shares(&shares) {
+            Ok(()) => Ok(shares),
+            Err(failure) => Err(failure.messages().join("; ")),
+        });
+        match (checked, expected) {
+            (Ok(shares), Ok(expected)) => assert_eq!(shares, expected),
+            (Err(said), Err(expected)) => assert!(said.contains(expected), "{said}"),
+            (checked, _) => panic!("{checked:?}"),
+        }
+    }
 
     #[test]
-    fn versions_are_a_table_with_what_became_of_each() {
-        let version = |digest: &str, revision, is_current, failures: &[&str]| Version {
-            digest: digest.repeat(32),
-            bytes: 2048,
-            revision,
-            by: "ann".into(),
-            at_ms: revision * 1_000,
-            is_current,
-            failures: failures.iter().map(|it| (*it).to_owned()).collect(),
-        };
-        let versions = [
-            version("ab", 4, true, &[]),
-            version("cd", 3, false, &["beta: it exports no function check"]),
-            version("ef", 1, false, &[]),
-        ];
-        expect![[r"
-            REVISION  SHA-256          SIZE  BY   WHEN     STATE
-                   4  abababababab  2.0 KiB  ann  6 s ago  in force
-                   3  cdcdcdcdcdcd  2.0 KiB  ann  7 s ago  failed on beta: it exports no function check
-                   1  efefefefefef  2.0 KiB  ann  9 s ago  before"]]
-        .assert_eq(&table(&versions, 10_000, Style::PLAIN));
+    fn shares_are_percentages_that_grow() {
+        shares("5%,25%,100%", Ok(&[5, 25, 100]));
+        shares("5, 50", Ok(&[5, 50]));
+        shares("0%", Err("a share is 1% to 100%"));
+        shares("101%", Err("a share is 1% to 100%"));
+        shares("few", Err("a share is 1% to 100%"));
+        shares("25%,5%", Err("shares grow: 5% comes after 25%"));
+        shares("100%", Err("leave --canary out"));
     }
 }

@@ -216,7 +216,7 @@ const KEYS: &[KeyDoc] = &[
         "service.NAME.swap.watch",
         Kind::Duration,
         "2s",
-        "How long each host watches before the next one takes it too.",
+        "How long each host watches before the next one takes it too; up to five times as long while what failed would be too much, but is too little to say so.",
     )
     .within("1ms", "1min"),
     KeyDoc::default(

@@ -82,5 +82,6 @@ fn digest(
         service: name,
         digest: component::digest(&bytes),
         bytes: bytes.len() as u64,
+        canary: None,
     })
 }

@@ -25,6 +25,9 @@ pub use answer::{ApplyError, TurnError};
 /// Who calls. Nobody else can be called so, since no name has a colon: the registry lets only hosts change anything.
 const CALLER: &str = "control:host";
 
+/// What the names of hosts begin with that apply something themselves: a canary's next share, or what was before something bad. No user is called so.
+pub const BY_HOST: &str = "host:";
+
 /// How long a call may take: several elections.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -37,6 +40,65 @@ pub struct Component {
     pub digest: String,
     /// Size of the component.
     pub bytes: u64,
+    /// Another component that gets a share of its calls.
+    #[serde(default)]
+    pub canary: Option<Canary>,
+}
+
+/// A component on trial beside the one that a service has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canary {
+    /// SHA-256 of the component, in hexadecimal digits.
+    pub digest: String,
+    /// Size of the component.
+    pub bytes: u64,
+    /// Its share of the calls, 1 to 99 percent.
+    pub percent: u32,
+    /// The shares after that, ascending, at most 100.
+    pub then: Vec<u32>,
+    /// How long each share holds, in milliseconds.
+    #[serde(rename = "every-ms")]
+    pub every_ms: u64,
+}
+
+impl Component {
+    /// The component in force, and the one on trial as if it were.
+    pub fn named(&self) -> impl Iterator<Item = Self> {
+        let canary = self.canary.as_ref().map(|canary| Self {
+            service: self.service.clone(),
+            digest: canary.digest.clone(),
+            bytes: canary.bytes,
+            canary: None,
+        });
+        let stable = Self {
+            canary: None,
+            ..self.clone()
+        };
+        std::iter::once(stable).chain(canary)
+    }
+
+    /// What follows when the canary has held its share for long enough: the next share, or the place of the one in force. None if it stays as it is.
+    #[must_use]
+    pub fn next(&self) -> Option<Self> {
+        let canary = self.canary.as_ref()?;
+        let (percent, then) = canary.then.split_first()?;
+        Some(match percent {
+            100 => Self {
+                service: self.service.clone(),
+                digest: canary.digest.clone(),
+                bytes: canary.bytes,
+                canary: None,
+            },
+            percent => Self {
+                canary: Some(Canary {
+                    percent: *percent,
+                    then: then.to_vec(),
+                    ..canary.clone()
+                }),
+                ..self.clone()
+            },
+        })
+    }
 }
 
 /// A cluster file with all that it names. What is written here has the names that the admin interface uses; the registry's are read too.
@@ -54,6 +116,13 @@ pub struct Value {
     /// When, in milliseconds since 1970.
     #[serde(alias = "applied-at-ms")]
     pub applied_at_ms: u64,
+}
+
+impl Value {
+    /// All components that it names, those on trial too.
+    pub fn named(&self) -> impl Iterator<Item = Component> {
+        self.components.iter().flat_map(Component::named)
+    }
 }
 
 /// A revision without its file.
@@ -80,6 +149,8 @@ pub struct RevisionEntry {
 pub enum Outcome {
     /// It runs it.
     Running,
+    /// It could, as far as that can be tried without running it, and waits for the others and its turn.
+    Ready,
     /// It could not: why.
     Failed(String),
 }
@@ -277,6 +348,7 @@ impl Registry {
         let answer = Arc::clone(&self.dispatch).dispatch(Invocation {
             service: slot.service.id,
             function: Arc::clone(&types.name),
+            types: Some(Arc::clone(&types.signature)),
             arguments: Payload::Values(values),
             envelope,
             reach: Reach::Cluster,

@@ -88,6 +88,9 @@ pub struct Failed {
     pub revision: u64,
     /// Why.
     pub reason: String,
+    /// Whether this host puts what was before in force for all: while it serves, it has seen what it tried.
+    #[serde(default)]
+    pub goes_back: bool,
 }
 
 impl Taken {
@@ -145,6 +148,7 @@ impl Taken {
             self.failed = Some(Failed {
                 revision: trial.value.revision,
                 reason,
+                goes_back: false,
             });
         }
     }

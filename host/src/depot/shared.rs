@@ -40,6 +40,12 @@ impl SharedDepot {
         }))
     }
 
+    /// Where a component is, if it is here.
+    #[must_use]
+    pub fn path(&self, digest: &str) -> PathBuf {
+        super::path(&self.0.host_folder, digest)
+    }
+
     /// Whether a component is here.
     ///
     /// # Errors

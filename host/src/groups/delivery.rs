@@ -85,7 +85,7 @@ pub async fn attempt(
     let Some(types) = types.get(&name).cloned() else {
         return Some(Err(gone(message, "it has no such function any more")));
     };
-    let arguments = match address::arguments(&types, &message.arguments) {
+    let arguments = match address::kept_arguments(&types, &message.arguments) {
         Ok(arguments) => arguments,
         Err(text) => {
             return Some(Err(CallError::Incompatible {
@@ -100,6 +100,7 @@ pub async fn attempt(
     let answer = dispatch.dispatch(Invocation {
         service: slot.service.id,
         function: Arc::clone(&types.name),
+        types: Some(Arc::clone(&types.signature)),
         arguments: Payload::Values(arguments),
         envelope,
         reach: Reach::Cluster,

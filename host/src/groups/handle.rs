@@ -12,6 +12,7 @@ use crate::replica::keyspace::{MessageId, Meta};
 use crate::replica::member::Change;
 use crate::replica::published::{Published, Snapshot};
 use crate::replica::standing::{Role, Standing};
+use crate::signature::Signature;
 use crate::state::{Base, Layer};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ const INBOX_MAX: usize = 1024;
 pub struct Command {
     /// What is called.
     pub function: Arc<FunctionName>,
+    /// The function as the caller knows it; none: as this host knows the service.
+    pub types: Option<Arc<Signature>>,
     /// Its arguments.
     pub arguments: Vec<Val>,
     /// Its identity and bounds.

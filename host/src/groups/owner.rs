@@ -20,7 +20,8 @@ use crate::replica::member::{Input, Member, MemberError, Output};
 use crate::replica::roster::Roster;
 use crate::replica::standing::{Role, Standing};
 use crate::replica::time::Now;
-use crate::services::{FunctionType, Slot};
+use crate::services::Slot;
+use crate::signature::Signature;
 use crate::state::Staging;
 use crate::supervisor::chain;
 use std::collections::{BTreeMap, VecDeque};
@@ -54,7 +55,7 @@ const SHOWN_WITHIN: Duration = Duration::from_millis(100);
 /// A command that waits, runs, or waits for the disk.
 struct Waiting {
     command: Command,
-    types: Option<Arc<FunctionType>>,
+    types: Option<Arc<Signature>>,
     /// What it answers once everything is on the disk.
     results: Option<Vec<Val>>,
     /// Room that it takes among those that ran and have no permit any more.

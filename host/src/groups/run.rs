@@ -8,7 +8,7 @@ use crate::replica::event::Outcome;
 use crate::replica::keyspace::{KeyHash, Meta};
 use crate::replica::sessions::{Recorded, SessionKey};
 use crate::replica::work::{Effects, Work};
-use crate::services::FunctionType;
+use crate::signature::Signature;
 use crate::version::Version;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -29,8 +29,10 @@ pub struct Call {
     pub arguments: Vec<Val>,
     /// Its identity and bounds.
     pub envelope: Envelope,
-    /// The type by which its answer is kept; none if it is not kept.
-    pub keeps: Option<Arc<FunctionType>>,
+    /// The function as the caller knows it; none of handlers.
+    pub types: Option<Arc<Signature>>,
+    /// Whether its answer is kept, as the caller reads it: with these types it is found again, whichever version runs then.
+    pub keeps_answer: bool,
 }
 
 impl Call {
@@ -69,7 +71,8 @@ impl Call {
             }),
             arguments,
             envelope,
-            keeps: None,
+            types: None,
+            keeps_answer: false,
         }
     }
 }
@@ -88,19 +91,26 @@ pub async fn run(
         function,
         arguments,
         envelope,
-        keeps,
+        types,
+        keeps_answer,
     } = call;
+    let fit = version.fit(function, types.as_deref())?;
+    let fitting = fit.as_ref().map(|fit| fit.arguments(arguments.clone()));
     let (results, effects) = pool::command(
         version,
         function,
         envelope.clone(),
-        arguments,
+        fitting.as_ref().unwrap_or(arguments),
         work,
         dispatch,
     )
     .await?;
+    let results = match &fit {
+        Some(fit) => fit.results(results),
+        None => results,
+    };
     let answer =
-        match keeps {
+        match types.as_ref().filter(|_| *keeps_answer) {
             None => None,
             Some(types) => {
                 let service = || version.service.name.to_string();
@@ -141,11 +151,7 @@ pub fn unchanged(meta: Meta) -> Outcome {
 ///
 /// # Errors
 /// The arguments do not have the function's types.
-pub fn session_key(
-    key: &str,
-    types: &FunctionType,
-    arguments: &[Val],
-) -> Result<SessionKey, String> {
+pub fn session_key(key: &str, types: &Signature, arguments: &[Val]) -> Result<SessionKey, String> {
     let encoded = types
         .types
         .arguments

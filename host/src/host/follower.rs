@@ -8,89 +8,42 @@
 use crate::compile::Compiler;
 use crate::component::Digest;
 use crate::config::{Config, HostName, Pinned};
-use crate::control::components::ComponentsError;
 use crate::control::first_value;
-use crate::control::registry::{
-    ApplyError, Component, Outcome, Registry, RegistryError, TurnError, Value,
-};
-use crate::control::taken::{Before, TakenError, TakenFile, effective};
-use crate::depot;
+use crate::control::registry::{Component, Outcome, Registry, Value};
+use crate::control::taken::{Before, TakenFile, effective};
+use crate::host::Restart;
 use crate::host::spread::{Spread, SpreadError};
-use crate::host::{Restart, RestartError, StartError};
 use crate::os::Os;
-use crate::os::clock::sleep;
-use crate::os::task::TaskError;
 use crate::services::Services;
-use crate::supervisor::{Supervisor, SupervisorError, chain};
+use crate::supervisor::{Supervisor, chain};
 use crate::telemetry::Log;
-use std::collections::BTreeSet;
+use crate::transport::peers::Peers;
+use crate::version;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod back;
+mod canary;
+mod error;
 mod own;
 mod rehearsal;
 mod trial;
+mod turn;
 mod watch;
+
+use error::{FollowError, Unfit};
 
 /// How often the state is asked whether it is newer: what a person waits who applies a file.
 const POLL: Duration = Duration::from_millis(500);
-/// How often a host that waits for its turn asks again.
-const TURN_POLL: Duration = Duration::from_millis(200);
 /// Elections take less than this, so only what lasts longer is worth a line in the log.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Components that nothing names are kept so long: somebody may be about to name them.
 const UNNAMED_AGE_MIN: Duration = Duration::from_secs(3600);
 /// All revisions that the registry remembers.
 const HISTORY_MAX: u32 = 50;
-
-/// Why a host does not get further with the cluster's state for now.
-#[derive(Debug, thiserror::Error)]
-enum FollowError {
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    #[error(transparent)]
-    Turn(#[from] TurnError),
-    #[error("the file that this host was started with cannot become the first value")]
-    First(#[source] ApplyError),
-    #[error("component of {service}")]
-    Spread {
-        service: String,
-        #[source]
-        source: SpreadError,
-    },
-    #[error(transparent)]
-    Components(#[from] ComponentsError),
-    #[error("cannot read the cluster file {file}")]
-    File {
-        file: String,
-        #[source]
-        source: io::Error,
-    },
-    #[error(transparent)]
-    Taken(#[from] TakenError),
-    #[error(transparent)]
-    Task(#[from] TaskError),
-}
-
-/// Why a host cannot run a value.
-#[derive(Debug, thiserror::Error)]
-enum Unfit {
-    #[error("{}", .0.join("; "))]
-    Services(Vec<String>),
-    #[error("cannot try to load its services: {0}")]
-    Engine(String),
-    #[error(transparent)]
-    Address(#[from] Box<StartError>),
-    #[error("{0}")]
-    Worse(String),
-    #[error(transparent)]
-    Swap(#[from] SupervisorError),
-    #[error(transparent)]
-    Restart(#[from] RestartError),
-}
 
 /// What makes a host run a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +55,11 @@ enum Step {
         service: String,
         component: Pinned,
         before: Option<Pinned>,
+    },
+    /// One component gets another share of the calls of a service, or none any more.
+    Canary {
+        service: String,
+        canary: Option<(Pinned, u32)>,
     },
     /// It begins anew.
     Restart,
@@ -125,6 +83,8 @@ pub struct Follower {
     pub compiler: Compiler,
     /// What runs here.
     pub services: Arc<Services>,
+    /// Which other hosts are there.
+    pub peers: Arc<Peers>,
     /// Replaces components.
     pub supervisor: Supervisor,
     /// Restarts this host in place.
@@ -144,6 +104,7 @@ impl Follower {
         if let Some(trial) = self.taken.taken.trial.clone() {
             self.stand_trial(trial).await;
         }
+        self.restore_canaries().await;
         let clock = Arc::clone(&self.os.clock);
         let mut follows = Follows::default();
         let (mut well_since, mut said) = (clock.monotonic(), String::new());
@@ -166,7 +127,7 @@ impl Follower {
                     }
                 }
             }
-            sleep(clock.as_ref(), POLL).await;
+            self.pause(&mut follows).await;
         }
     }
 
@@ -198,16 +159,25 @@ impl Follower {
         };
         let revision = newest.revision;
         let taken = &self.taken.taken;
-        let has_failed = taken
+        let failed = taken
             .failed
             .as_ref()
-            .is_some_and(|it| it.revision == revision);
-        if taken.revision() == revision || has_failed || follows.left_out == Some(revision) {
-            if !follows.is_tidy && taken.revision() == revision {
+            .filter(|failed| failed.revision == revision);
+        if let Some(failed) = failed {
+            return match failed.goes_back {
+                true => self.go_back(revision, &failed.reason).await,
+                false => Ok(()),
+            };
+        }
+        if follows.left_out == Some(revision) {
+            return Ok(());
+        }
+        if taken.revision() == revision {
+            if !follows.is_tidy {
                 self.tidy().await?;
                 follows.is_tidy = true;
             }
-            return Ok(());
+            return self.look_after_canaries(follows).await;
         }
         match self.registry.current().await? {
             Some(value) => self.take_up(value, follows).await,
@@ -218,8 +188,8 @@ impl Follower {
     /// Fetches again what is missing or damaged of what this host runs; the supervisor finds it when it tries again.
     async fn complete(&self) -> Result<(), FollowError> {
         if let Some(running) = self.taken.taken.running() {
-            for component in &running.components {
-                self.obtain(component).await?;
+            for component in running.named() {
+                self.obtain(&component).await?;
             }
         }
         Ok(())
@@ -270,8 +240,9 @@ impl Follower {
             self.log.warn(None, &line);
             return Ok(());
         }
-        for component in &value.components {
-            self.obtain(component).await?;
+        let hosts: Vec<HostName> = config.hosts.iter().map(|host| host.name.clone()).collect();
+        for component in value.named() {
+            self.obtain(&component).await?;
         }
         let step = self.step(&config, &value.components).await?;
         if step == Step::Nothing {
@@ -279,18 +250,57 @@ impl Follower {
             self.taken.write()?;
             return self.report(follows).await;
         }
-        if let Err(unfit) = self.rehearse(config).await {
+        let rehearsed = match &step {
+            Step::Nothing => Ok(()),
+            // All else is loaded and linked already.
+            Step::Swap {
+                service, component, ..
+            } => {
+                let fits = self.supervisor.fits(service, component.clone()).await;
+                fits.map_err(Unfit::from)
+            }
+            Step::Canary {
+                service,
+                canary: Some((component, _)),
+            } => {
+                let fits = self.supervisor.fits(service, component.clone()).await;
+                fits.map_err(Unfit::from)
+            }
+            Step::Canary { canary: None, .. } => Ok(()),
+            Step::Restart => self.rehearse(config).await,
+        };
+        if let Err(unfit) = rehearsed {
             return self.refuse(value, chain(&unfit)).await;
         }
+        if matches!(step, Step::Restart) {
+            follows.is_withdrawn.clear();
+        }
+        let services = Arc::clone(&self.services);
+        self.registry
+            .report(&self.host, revision, &Outcome::Ready)
+            .await?;
         let line = format!("takes up revision {revision} of the cluster file when its turn comes");
         self.log.info(None, &line);
-        if !self.turn(revision).await? {
+        let (swapped, next_form) = match &step {
+            Step::Swap {
+                service, component, ..
+            } => (Some(service.as_str()), version::form(&component.digest)),
+            Step::Nothing | Step::Canary { .. } | Step::Restart => (None, 0),
+        };
+        let slot = swapped.and_then(|service| services.find(service));
+        let expect = |form| slot.iter().for_each(|slot| slot.set_next_form(form));
+        expect(next_form);
+        if !self.all_ready(&hosts, swapped, revision).await? || !self.turn(revision).await? {
+            expect(0);
             follows.left_out = Some(revision);
-            return Ok(());
+            // It is ready for nothing any more.
+            follows.reported = None;
+            return self.report(follows).await;
         }
         let before = self.before();
         self.taken.taken.try_out(value.clone(), before);
         self.taken.write()?;
+        let goes_back = !matches!(step, Step::Restart);
         let done = match step {
             Step::Nothing => Ok(()),
             Step::Swap {
@@ -298,58 +308,34 @@ impl Follower {
                 component,
                 before,
             } => self.swap(&service, component, before).await,
+            Step::Canary { service, canary } => {
+                let given = self.supervisor.canary(&service, canary).await;
+                given.map_err(Unfit::from)
+            }
             Step::Restart => match self.restart.ask() {
                 Ok(()) => pending().await,
                 Err(error) => Err(Unfit::from(error)),
             },
         };
+        expect(0);
         match done {
             Ok(()) => {
                 self.taken.taken.settle(value);
                 self.taken.write()?;
             }
-            Err(unfit) => self.refuse(value, chain(&unfit)).await?,
+            // What it did while it served, others are about to do.
+            Err(unfit) => {
+                let (revision, reason) = (value.revision, chain(&unfit));
+                self.refuse(value, reason.clone()).await?;
+                if let (Some(failed), true) = (&mut self.taken.taken.failed, goes_back) {
+                    failed.goes_back = true;
+                    self.taken.write()?;
+                    self.go_back(revision, &reason).await?;
+                }
+            }
         }
         // The next host waits for it.
         self.report(follows).await
-    }
-
-    /// Replaces one component while this host serves, and puts the one before back if that was better.
-    async fn swap(
-        &self,
-        service: &str,
-        component: Pinned,
-        before: Option<Pinned>,
-    ) -> Result<(), Unfit> {
-        let short = |digest: &str| digest.get(..12).unwrap_or_default().to_owned();
-        let digest = short(&component.digest);
-        let Some(slot) = self.services.find(service) else {
-            return Ok(());
-        };
-        let figures = slot.service.figures.totals();
-        self.supervisor.swap(service, component).await?;
-        self.log
-            .info(Some(service), &format!("swapped, sha256 {digest}"));
-        // Where it does not run there is nothing to see.
-        if !slot.service.config.is_placed_on(&self.host) {
-            return Ok(());
-        }
-        let (Err(worse), Some(before)) = (self.watch(slot, figures).await, before) else {
-            return Ok(());
-        };
-        let line = format!("{worse}; {} is put back", short(&before.digest));
-        self.log.warn(Some(service), &line);
-        self.supervisor.swap(service, before).await?;
-        Err(worse)
-    }
-
-    /// The component of a service that this host has in its folder.
-    fn pinned(&self, component: &Component) -> Pinned {
-        let folder = self.file.cluster.data.join(self.host.as_str());
-        Pinned {
-            digest: component.digest.clone(),
-            path: depot::path(&folder, &component.digest),
-        }
     }
 
     /// What makes this host run a value.
@@ -369,46 +355,29 @@ impl Follower {
             None => self.own().await?.1,
         };
         let others = components.iter().filter(|it| !running.contains(it));
-        let mut others = others.filter_map(|it| config.service(&it.service));
+        let mut others = others.filter(|it| config.service(&it.service).is_some());
         // Several at once could only be checked together, one after the other they would meet in between.
         Ok(match (others.next(), others.next()) {
             (None, _) => Step::Nothing,
-            (Some(service), None) => match &service.pinned {
-                Some(component) => {
-                    let before = running
-                        .iter()
-                        .find(|it| it.service == service.name.as_str());
-                    Step::Swap {
-                        service: service.name.to_string(),
-                        component: component.clone(),
-                        before: before.map(|before| self.pinned(before)),
-                    }
+            (Some(component), None) => {
+                let mut before = running.iter().filter(|it| it.service == component.service);
+                let pinned = |digest: &Digest| self.spread.pinned(digest.clone());
+                let (before, service) = (before.next(), component.service.clone());
+                match (before, &component.canary) {
+                    (Some(before), canary) if before.digest == component.digest => Step::Canary {
+                        service,
+                        canary: canary.as_ref().map(|it| (pinned(&it.digest), it.percent)),
+                    },
+                    (Some(before), None) => Step::Swap {
+                        service,
+                        component: pinned(&component.digest),
+                        before: Some(pinned(&before.digest)),
+                    },
+                    (Some(_), Some(_)) | (None, _) => Step::Restart,
                 }
-                None => Step::Restart,
-            },
+            }
             (Some(_), Some(_)) => Step::Restart,
         })
-    }
-
-    /// Waits for the turn of this host. False if the revision is not to be taken up any more.
-    async fn turn(&self, revision: u64) -> Result<bool, FollowError> {
-        loop {
-            match self.registry.take_turn(&self.host, revision).await {
-                Ok(()) => return Ok(true),
-                Err(TurnError::Busy(_)) => sleep(self.os.clock.as_ref(), TURN_POLL).await,
-                // The next look finds the newer one.
-                Err(TurnError::Superseded(_)) => return Ok(false),
-                Err(TurnError::Failed(host)) => {
-                    let line = format!(
-                        "stays with revision {}, since {host} could not run revision {revision}",
-                        self.taken.taken.revision()
-                    );
-                    self.log.warn(None, &line);
-                    return Ok(false);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
     }
 
     /// This host cannot run a value; the next report says so.
@@ -427,8 +396,7 @@ impl Follower {
     async fn tidy(&self) -> Result<(), FollowError> {
         let mut wanted: BTreeSet<Digest> = BTreeSet::new();
         let mut add = |value: &Value| {
-            let digests = value.components.iter().map(|it| it.digest.clone());
-            wanted.extend(digests);
+            wanted.extend(value.named().map(|it| it.digest));
         };
         if let Some(running) = self.taken.taken.running() {
             add(running);
@@ -466,6 +434,10 @@ struct Follows {
     is_complete: bool,
     /// Whether components that nothing names were removed.
     is_tidy: bool,
+    /// The revision whose canaries hold their share, and since when.
+    holds: Option<(u64, Duration)>,
+    /// Canaries that this host has withdrawn, and why: by their digests, until the others know.
+    is_withdrawn: BTreeMap<String, String>,
 }
 
 fn with_service(component: &Component, source: SpreadError) -> FollowError {

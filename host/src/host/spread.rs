@@ -1,5 +1,7 @@
 //! Components on the disks of enough hosts: an entry of the cluster's state never names code that could be lost with one of them.
 
+use crate::component::Digest;
+use crate::config::Pinned;
 use crate::control::registry::Component;
 use crate::depot::{DepotError, SharedDepot};
 use crate::os::task::{self, Task};
@@ -50,6 +52,15 @@ impl Spread {
     #[must_use]
     pub fn depot(&self) -> &SharedDepot {
         &self.depot
+    }
+
+    /// A component of this host, to be loaded.
+    #[must_use]
+    pub fn pinned(&self, digest: Digest) -> Pinned {
+        Pinned {
+            path: self.depot.path(&digest),
+            digest,
+        }
     }
 
     /// Returns once a component of this host is on the disks of more than half of all hosts.

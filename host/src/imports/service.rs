@@ -4,9 +4,10 @@
 //! caller go on; any other stops the caller's store until the answer is there, which is right because a store serves one call.
 
 use crate::call_error::{CallError, ErrorPlace};
-use crate::dispatch::{Answer, FunctionName, Invocation, Reach, ServiceId};
+use crate::dispatch::{Answer, Invocation, Reach, ServiceId};
 use crate::imports::CallState;
 use crate::payload::Payload;
+use crate::signature::Signature;
 use std::sync::Arc;
 use wasmtime::component::types::ComponentFunc;
 use wasmtime::component::{Accessor, LinkerInstance, Val};
@@ -14,7 +15,8 @@ use wasmtime::component::{Accessor, LinkerInstance, Val};
 /// One imported function and who serves it.
 struct Link {
     callee: ServiceId,
-    function: Arc<FunctionName>,
+    /// As the caller was built against it.
+    types: Arc<Signature>,
     /// `interface.function`, for messages and derived keys.
     name: String,
     error_place: ErrorPlace,
@@ -38,16 +40,16 @@ pub struct FailedCall {
 pub fn define(
     linker: &mut LinkerInstance<'_, CallState>,
     callee: ServiceId,
-    function: FunctionName,
+    types: Arc<Signature>,
     ty: &ComponentFunc,
 ) -> wasmtime::Result<()> {
     let link = Arc::new(Link {
         callee,
-        name: function.to_string(),
+        name: types.name.to_string(),
         error_place: ErrorPlace::of(ty.results().next().as_ref()),
-        function: Arc::new(function),
+        types,
     });
-    let name = link.function.function.clone();
+    let name = link.types.name.function.clone();
     if ty.async_() {
         linker.func_new_concurrent(
             &name,
@@ -78,7 +80,8 @@ impl Link {
         let envelope = state.next_call(&self.name);
         Arc::clone(&state.dispatch).dispatch(Invocation {
             service: self.callee,
-            function: Arc::clone(&self.function),
+            function: Arc::clone(&self.types.name),
+            types: Some(Arc::clone(&self.types)),
             // The engine lends the arguments, and the callee runs on a task of its own: this is the one copy a call makes.
             arguments: Payload::Values(params.to_vec()),
             envelope,

@@ -10,6 +10,7 @@
 //! | `X` | time in ms, hash | empty: a session whose answer is gone |
 //! | `t` | the timer's key | a timer |
 //! | `T` | time in ms, the timer's key | empty |
+//! | `v` | | digest of the version that migrated the state last |
 //! | `o` | index of the entry (8 bytes), ordinal in it (4 bytes) | a message |
 //!
 //! Numbers in keys have their highest byte first, so that keys are in the order of the numbers.
@@ -17,6 +18,8 @@
 use super::bytes::{Reader, Unreadable, Writer};
 use bytes::{BufMut, Bytes, BytesMut};
 
+/// The key of the digest of the version that migrated the state last.
+pub const MIGRATED: &[u8] = b"v";
 /// First byte of the service's own keys.
 pub const DATA: u8 = b'd';
 /// The key of [`Meta`].
@@ -115,16 +118,24 @@ pub struct Meta {
     pub messages: u64,
     /// What they take.
     pub message_bytes: u64,
+    /// Which version has given the service's own keys and values their form: the mark of the one that migrated them last; 0 if none did.
+    pub form: u64,
 }
 
 const META_FORMAT: u8 = 1;
+/// With a form.
+const META_FORMAT_FORMED: u8 = 2;
 
 impl Meta {
     /// As it is kept.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         let mut writer = Writer::with_capacity(32);
-        writer.byte(META_FORMAT);
+        // Hosts that know of no forms read what has none.
+        writer.byte(match self.form {
+            0 => META_FORMAT,
+            _ => META_FORMAT_FORMED,
+        });
         for number in [
             self.time_ms,
             self.data_bytes,
@@ -136,6 +147,9 @@ impl Meta {
         ] {
             writer.number(number);
         }
+        if self.form != 0 {
+            writer.number(self.form);
+        }
         writer.finish()
     }
 
@@ -145,7 +159,8 @@ impl Meta {
     /// [`Unreadable`]: something else did.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, Unreadable> {
         let mut reader = Reader::new(bytes);
-        if reader.byte()? != META_FORMAT {
+        let format = reader.byte()?;
+        if !matches!(format, META_FORMAT | META_FORMAT_FORMED) {
             return Err(Unreadable);
         }
         Ok(Self {
@@ -156,6 +171,10 @@ impl Meta {
             timers: reader.number()?,
             messages: reader.number()?,
             message_bytes: reader.number()?,
+            form: match format {
+                META_FORMAT => 0,
+                _ => reader.number()?,
+            },
         })
     }
 }
@@ -198,8 +217,12 @@ mod tests {
             timers: 5,
             messages: 6,
             message_bytes: 70_000,
+            form: 0,
         };
-        assert_eq!(Meta::from_bytes(meta.to_bytes()), Ok(meta));
+        for form in [0, 1, u64::MAX] {
+            let meta = Meta { form, ..meta };
+            assert_eq!(Meta::from_bytes(meta.to_bytes()), Ok(meta));
+        }
         assert_eq!(Meta::from_bytes(Bytes::new()), Err(Unreadable));
     }
 }

@@ -4,7 +4,7 @@
 //! Dropping it undoes everything.
 
 use super::entry::{ENTRY_BYTES_MAX, Write, write_bytes};
-use super::keyspace::{DATA, Meta, TIMER, prefixed};
+use super::keyspace::{DATA, MIGRATED, Meta, TIMER, prefixed};
 use crate::state::{ReadError, View};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -117,6 +117,8 @@ pub struct Effects {
     pub timers: Vec<(String, Option<Alarm>)>,
     /// Messages to be sent, in their order.
     pub messages: Vec<Message>,
+    /// The form that the state gets, if the call has migrated it.
+    pub form: Option<u64>,
 }
 
 impl Effects {
@@ -137,6 +139,8 @@ pub struct Work {
     writes: BTreeMap<Bytes, Option<Bytes>>,
     timers: BTreeMap<String, Option<Alarm>>,
     messages: Vec<Message>,
+    /// The form that the state gets, if it is migrated.
+    form: Option<u64>,
     /// Room in the entry that the changes take.
     bytes: usize,
 }
@@ -154,8 +158,58 @@ impl Work {
             writes: BTreeMap::new(),
             timers: BTreeMap::new(),
             messages: Vec::new(),
+            form: None,
             bytes: 0,
         }
+    }
+
+    /// The same before anything was changed.
+    #[must_use]
+    pub fn begin_anew(&self) -> Self {
+        let (view, meta) = (self.view.clone(), self.meta);
+        Self::new(view, meta, self.time_ms, self.data_bytes_max, self.access)
+    }
+
+    /// Goes on with what another call has changed of the same state.
+    ///
+    /// # Errors
+    /// [`WorkError::TooLarge`].
+    pub fn go_on(&mut self, effects: Effects) -> Result<(), WorkError> {
+        for (key, value) in effects.writes {
+            self.write(key, value)?;
+        }
+        for (key, alarm) in effects.timers {
+            self.change_timer(key, alarm)?;
+        }
+        for message in effects.messages {
+            self.send(message)?;
+        }
+        Ok(())
+    }
+
+    /// The form of the state that the call began with.
+    #[must_use]
+    pub fn form(&self) -> u64 {
+        self.meta.form
+    }
+
+    /// The digest of the version that migrated the state last.
+    ///
+    /// # Errors
+    /// [`WorkError::Read`].
+    pub fn migrated(&self) -> Result<Option<String>, WorkError> {
+        let digest = self.view.get(MIGRATED)?;
+        Ok(digest.map(|digest| String::from_utf8_lossy(&digest).into_owned()))
+    }
+
+    /// Notes that the version with this digest has migrated the state, which has its form now.
+    ///
+    /// # Errors
+    /// See [`WorkError`].
+    pub fn set_migrated(&mut self, digest: &str, form: u64) -> Result<(), WorkError> {
+        self.form = Some(form);
+        let digest = Bytes::copy_from_slice(digest.as_bytes());
+        self.write(Bytes::from_static(MIGRATED), Some(digest))
     }
 
     /// The group's time: the same throughout the call.
@@ -324,7 +378,12 @@ impl Work {
     /// [`WorkError::Full`]: the service would keep more than it may, and more than before. [`WorkError::Read`].
     pub fn finish(self) -> Result<Effects, WorkError> {
         let mut data_bytes = self.meta.data_bytes;
-        for (key, value) in &self.writes {
+        // What the host notes beside them takes no room of the service.
+        let own = self
+            .writes
+            .iter()
+            .filter(|(key, _)| key.first() == Some(&DATA));
+        for (key, value) in own {
             let before = self.view.get(key)?;
             data_bytes = data_bytes
                 .saturating_add(value.as_ref().map_or(0, |value| pair_bytes(key, value)))
@@ -356,6 +415,7 @@ impl Work {
             data_bytes,
             timers: self.timers.into_iter().collect(),
             messages: self.messages,
+            form: self.form,
         })
     }
 

@@ -3,9 +3,9 @@
 //!
 //! Nothing waits longer than its deadline for a leader, and a command is made again only if it was not executed or carries an idempotency key.
 
-use super::{Called, Router, not_an_argument, report};
+use super::{Called, Router, not_an_argument, report, types};
 use crate::call_error::CallError;
-use crate::dispatch::{Invocation, Reach};
+use crate::dispatch::{FunctionName, Invocation, Reach};
 use crate::envelope::Envelope;
 use crate::groups::GroupHandle;
 use crate::os::clock::{Elapsed, sleep, timeout_at};
@@ -14,7 +14,9 @@ use crate::replica::published::Snapshot;
 use crate::replica::standing::{Role, Standing};
 use crate::services::waits::{Place, RETRY_AFTER};
 use crate::services::{Slot, not_running};
+use crate::signature::Signature;
 use crate::transport::outgoing::leading::{Attempted, Prepared};
+use crate::version::Version;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::Val;
@@ -67,13 +69,15 @@ impl Router {
         let Payload::Values(arguments) = arguments else {
             return Err(not_an_argument(slot));
         };
+        let types = types(slot, &invocation)?;
         let called = Called {
             function: invocation.function,
+            types: Some(Arc::clone(&types)),
             envelope: invocation.envelope,
             arguments,
         };
         let executed = match invocation.reach {
-            Reach::Cluster => self.led_anywhere(slot, called, started).await,
+            Reach::Cluster => self.led_anywhere(slot, called, types, started).await,
             Reach::Here => self.led_here(slot, called, started).await,
         };
         executed.map(Payload::Values)
@@ -107,14 +111,16 @@ impl Router {
         &self,
         slot: &Slot,
         called: Called,
+        types: Arc<Signature>,
         started: Duration,
     ) -> Result<Vec<Val>, CallError> {
         let Called {
             function,
             envelope,
             arguments,
+            ..
         } = called;
-        let prepared = Prepared::new(slot, &function, &arguments)?;
+        let prepared = Prepared::new(slot, Arc::clone(&types), &arguments)?;
         let mut arguments = Some(arguments);
         let mut watching = self.outgoing.watch(slot);
         let (mut asked, mut last, mut was_maybe_executed) = (Vec::new(), None, false);
@@ -139,6 +145,7 @@ impl Router {
                     }
                     let called = Called {
                         function: Arc::clone(&function),
+                        types: Some(Arc::clone(&types)),
                         envelope: envelope.clone(),
                         arguments: match arguments.take() {
                             Some(arguments) => arguments,
@@ -236,11 +243,42 @@ impl Router {
         read.unwrap_or_else(|Elapsed| Err(unread(slot)))
     }
 
+    /// The state that a query is to see and the version that reads it, where that is not the one which serves: while a version takes the place of another one
+    /// whose state it migrates, that is the one before, or the next one a moment later.
+    pub(super) async fn read_soon(
+        &self,
+        slot: &Slot,
+        group: &GroupHandle,
+        function: &FunctionName,
+        envelope: &Envelope,
+    ) -> Result<(Arc<Version>, Arc<Snapshot>), CallError> {
+        let clock = self.os.clock.as_ref();
+        loop {
+            let snapshot = self.read(slot, group, envelope).await?;
+            if let Some(version) = slot.reader(&snapshot.meta, function) {
+                return Ok((version, snapshot));
+            }
+            if slot.running().is_none() {
+                return Err(not_running(slot));
+            }
+            let paused = timeout_at(clock, envelope.deadline, sleep(clock, LOOK)).await;
+            paused.map_err(|Elapsed| unreadable(slot))?;
+        }
+    }
+
     fn undecided(&self, slot: &Slot) -> Result<Place<'_>, CallError> {
         Place::take(&self.undecided, UNDECIDED_MAX).ok_or_else(|| CallError::Overloaded {
             service: slot.service.name.to_string(),
             retry_after: RETRY_AFTER,
         })
+    }
+}
+
+fn unreadable(slot: &Slot) -> CallError {
+    CallError::Unavailable {
+        service: slot.service.name.to_string(),
+        message: "its state is in the form of another version, and was not migrated to that of the one that runs here, nor was that one replaced, in time; the call was not executed".into(),
+        maybe_executed: false,
     }
 }
 

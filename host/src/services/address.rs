@@ -4,7 +4,7 @@ use super::{FunctionType, Services, Slot};
 use crate::config::ServiceConfig;
 use crate::dispatch::Address;
 use crate::interface;
-use crate::json::from_json;
+use crate::json::{from_json, keep_known_fields};
 use serde_json::Value;
 use std::sync::Arc;
 use wasmtime::component::Val;
@@ -85,6 +85,21 @@ fn find(slot: &Slot, target: &str, function: &str) -> Option<Arc<FunctionType>> 
         .iter()
         .find(|types| types.name.function == function && fits(&types.name.interface))
         .cloned()
+}
+
+/// The arguments of a function from a JSON array that was kept since its types may have been others: fields that they do not have any more are dropped.
+///
+/// # Errors
+/// What does not fit, for people to read.
+pub fn kept_arguments(types: &FunctionType, text: &str) -> Result<Vec<Val>, String> {
+    let items: Result<Vec<Value>, _> = serde_json::from_str(text);
+    let Ok(mut items) = items else {
+        return arguments(types, text);
+    };
+    for (item, (_, shape)) in items.iter_mut().zip(types.types.arguments.parts()) {
+        keep_known_fields(item, shape);
+    }
+    arguments(types, &Value::from(items).to_string())
 }
 
 /// The arguments of a function, from a JSON array.

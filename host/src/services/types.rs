@@ -2,32 +2,30 @@
 //!
 //! Made once for each loaded component. Whoever calls by name (the `api` endpoint, peers) looks here, and never at a running version.
 
-use crate::codec::{FunctionTypes, MessageType};
+use crate::codec::FunctionTypes;
 use crate::component::Functions;
 use crate::dispatch::FunctionName;
 use crate::interface;
-use http::{HeaderValue, Uri};
+use crate::signature::Signature;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 use std::sync::Arc;
 use wasmtime::component::types::ComponentFunc;
 
-/// Where the calls of other hosts begin: `/call/SERVICE/INTERFACE.FUNCTION`.
-pub const CALL_PATH: &str = "/call/";
-
 /// A function that can be called by name.
 pub struct FunctionType {
-    /// Shared with every invocation of it.
-    pub name: Arc<FunctionName>,
-    /// Parameters and result.
+    /// The function as its service has it.
+    pub signature: Arc<Signature>,
+    /// Parameters and result, for the engine's values.
     pub ty: ComponentFunc,
-    /// The same as messages between programs.
-    pub types: FunctionTypes,
-    /// Hash of the arguments' type, as hosts tell one another.
-    pub arguments_hash: HeaderValue,
-    /// Hash of the results' type, as hosts tell one another.
-    pub results_hash: HeaderValue,
-    /// Where it is called on any other host.
-    pub uri: Uri,
+}
+
+impl Deref for FunctionType {
+    type Target = Signature;
+
+    fn deref(&self) -> &Signature {
+        &self.signature
+    }
 }
 
 /// The functions of one service.
@@ -48,18 +46,8 @@ impl ServiceTypes {
             .filter(|(name, _)| !interface::is_platform(&name.interface))
             .filter_map(|(name, ty)| {
                 let types = FunctionTypes::of(&ty).ok()?;
-                let hash = |message: &MessageType| message.hash().to_string().try_into().ok();
-                let function = FunctionType {
-                    arguments_hash: hash(&types.arguments)?,
-                    results_hash: hash(&types.results)?,
-                    uri: format!("https://peer{CALL_PATH}{service}/{name}")
-                        .parse()
-                        .ok()?,
-                    types,
-                    name: Arc::new(name.clone()),
-                    ty,
-                };
-                Some((name, Arc::new(function)))
+                let signature = Arc::new(Signature::new(service, name.clone(), types)?);
+                Some((name, Arc::new(FunctionType { signature, ty })))
             })
             .collect();
         let by_text = |(name, function): (&FunctionName, &Arc<FunctionType>)| {

@@ -13,7 +13,7 @@ use crate::interface;
 use crate::replica::event::{Answer, CommandId, Delivery, Event, Outgoing, Refusal};
 use crate::replica::keyspace::MessageId;
 use crate::replica::member::Input;
-use crate::services::{FunctionType, address};
+use crate::services::{FunctionType, Slot, address};
 use crate::state::GroupId;
 use serde_json::Value;
 use std::sync::Arc;
@@ -124,6 +124,7 @@ impl World<'_> {
                 from,
                 cause,
                 types,
+                version: services.find(service).and_then(Slot::running),
                 arguments: values,
                 since: self
                     .histories
@@ -185,10 +186,15 @@ impl World<'_> {
                 asked.since
             ));
         }
+        let Some(version) = self.reader(host, &name, &asked) else {
+            // Another version runs here in a moment, or is made the state's own.
+            self.send_elsewhere(host, group, asked.from);
+            return Ok(());
+        };
         let caller = asked.from.caller(self.workload);
         let state = &self.hosts[host];
         let time_ms = time_ms(state, &name);
-        let answer = query(state, caller, &name, &asked.types, asked.arguments)?;
+        let answer = query(state, caller, version, &asked.types, asked.arguments)?;
         if let (Ok(values), Cause::Client(caller, _, request)) = (&answer, &asked.cause) {
             let result = result(&asked.types, values);
             let through = self
@@ -291,7 +297,7 @@ impl World<'_> {
     }
 
     /// Tells a caller that nothing was executed here, and who leads, if that is known.
-    fn send_elsewhere(&mut self, host: usize, group: GroupId, from: From) {
+    pub(super) fn send_elsewhere(&mut self, host: usize, group: GroupId, from: From) {
         let leader = self.leader(host, group).filter(|leader| *leader != host);
         self.reply(host, from, Reply::Elsewhere(leader));
     }
@@ -329,6 +335,7 @@ impl World<'_> {
                 };
                 self.reply_message(host, sender, reply);
             }
+            From::Host => {}
         }
     }
 
@@ -342,6 +349,7 @@ impl World<'_> {
                 }
             }
             From::Message(sender) => self.reply_message(host, sender, None),
+            From::Host => {}
         }
     }
 

@@ -49,6 +49,8 @@ pub(super) enum Happening {
     Wipe,
     /// Somebody orders that a host is to have no replica of some group.
     Removal,
+    /// Some host goes on with taking up another version of a service, or with migrating what the one before wrote.
+    Upgrade,
     /// Leaders look who gets a vote.
     Promote,
     /// Everything should long be over.
@@ -80,6 +82,8 @@ pub(super) enum Local {
     Sync,
     /// The sync is done: of groups, up to these saves.
     Synced(Vec<(GroupId, u64)>),
+    /// A step of an upgrade is taken in the middle of a job of this group.
+    Upgrade(GroupId),
     /// What had no room is tried again.
     Retry,
     /// The log has no room for a group's saves, or has some again.
@@ -148,6 +152,7 @@ impl World<'_> {
             Happening::Impatient(client, attempt) => self.impatient(client, attempt),
             Happening::Overdue => self.overdue(),
             Happening::Promote => self.promote(),
+            Happening::Upgrade => self.upgrade_some(),
             Happening::Endless if !self.is_settling => self.overdue(),
             Happening::Endless => Ok(()),
             // All others are faults.
@@ -206,6 +211,7 @@ impl World<'_> {
             Local::Ran(group, ran) => self.ran(host, group, *ran),
             Local::Sync => self.sync(host),
             Local::Synced(durable) => self.synced(host, &durable),
+            Local::Upgrade(group) => self.upgrade_amid(host, group),
             Local::Retry => self.retry(host),
             Local::Full(group, is_full) => self.step(host, group, Input::Full(is_full)),
             Local::Tick(group) | Local::Turn(group) => self.turn(host, group),

@@ -31,6 +31,7 @@ impl World<'_> {
         self.again_after(swarm.handover_us, Happening::Handover);
         self.again_after(swarm.wipe_us, Happening::Wipe);
         self.again_after(swarm.removal_us, Happening::Removal);
+        self.begin_upgrades();
         if swarm.wipe_us.or(swarm.removal_us).is_some() {
             self.soon(100_000, Happening::Promote);
         }

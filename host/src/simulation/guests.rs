@@ -1,6 +1,7 @@
 //! The components of an application, loaded once for many simulations: the very files that a host would run.
 
 use crate::call_error::CallError;
+use crate::codec::FunctionTypes;
 use crate::compile::Compiler;
 use crate::component::{self, Functions, LoadError, Loaded};
 use crate::config::{Config, ServiceConfig};
@@ -14,9 +15,10 @@ use crate::os::Os;
 use crate::replica::published::Published;
 use crate::scratch::Scratch;
 use crate::service::Service;
-use crate::services::{ServiceTypes, Services, Slot, State};
+use crate::services::{FunctionType, ServiceTypes, Services, Slot, State};
+use crate::signature::Signature;
 use crate::telemetry::{Figures, Log, ServiceLog};
-use crate::version::Version;
+use crate::version::{MIGRATION_INTERFACE, Version};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wasmtime::Engine;
@@ -65,6 +67,13 @@ struct Guest {
     pre: InstancePre<CallState>,
     functions: Functions,
     types: Arc<ServiceTypes>,
+}
+
+impl Guest {
+    fn version(&self, service: Arc<Service>) -> Arc<Version> {
+        let (digest, pre) = (self.digest.clone(), self.pre.clone());
+        Arc::new(Version::new(service, digest, 1, pre, &self.functions))
+    }
 }
 
 impl Guests {
@@ -153,6 +162,43 @@ impl Guests {
         &self.engines
     }
 
+    /// The component of the service `name`, as a version of `service`.
+    #[must_use]
+    pub fn version(&self, name: &str, service: &Arc<Service>) -> Option<Arc<Version>> {
+        let guest = self.find(name)?;
+        Some(guest.version(Arc::clone(service)))
+    }
+
+    /// The same as if it could not migrate anything, and took all for its own. For deliberate bugs.
+    #[must_use]
+    pub fn careless(&self, name: &str, service: &Arc<Service>) -> Option<Arc<Version>> {
+        let guest = self.find(name)?;
+        let mut functions = guest.functions.clone();
+        functions.retain(|name, _| name.interface != MIGRATION_INTERFACE);
+        let (digest, pre) = (guest.digest.clone(), guest.pre.clone());
+        let version = Version::new(Arc::clone(service), digest, 1, pre, &functions);
+        Some(Arc::new(version))
+    }
+
+    /// What the component of the service `name` migrates states with.
+    #[must_use]
+    pub fn migration(&self, name: &str) -> Option<Arc<FunctionType>> {
+        let guest = self.find(name)?;
+        let mut functions = guest.functions.iter();
+        let (function, ty) = functions.find(|(it, _)| it.interface == MIGRATION_INTERFACE)?;
+        let types = FunctionTypes::of(ty).ok()?;
+        let signature = Signature::new(guest.config.name.as_str(), function.clone(), types)?;
+        Some(Arc::new(FunctionType {
+            signature: Arc::new(signature),
+            ty: ty.clone(),
+        }))
+    }
+
+    fn find(&self, name: &str) -> Option<&Guest> {
+        let mut guests = self.guests.iter();
+        guests.find(|guest| guest.config.name.as_str() == name)
+    }
+
     /// The replicated services of these names, running on a simulated host; all of them if there is no name.
     #[must_use]
     pub fn services(&self, os: &Os, names: &[&str]) -> Arc<Services> {
@@ -172,13 +218,7 @@ impl Guests {
             });
             let slot = Slot::new(Arc::clone(&service), State::Starting, None);
             slot.set_types(Arc::clone(&guest.types));
-            slot.set(State::Running(Arc::new(Version::new(
-                service,
-                guest.digest.clone(),
-                1,
-                guest.pre.clone(),
-                &guest.functions,
-            ))));
+            slot.set(State::Running(guest.version(service)));
             slot
         };
         let wanted =

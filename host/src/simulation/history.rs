@@ -31,6 +31,8 @@ pub enum Cause {
         /// A JSON array.
         arguments: String,
     },
+    /// A version has come to lead, and migrates what another one wrote.
+    Migration,
     /// A timer.
     Timer(String),
     /// The answer of a message.
@@ -56,6 +58,7 @@ impl fmt::Display for Cause {
                     group.0
                 )
             }
+            Self::Migration => write!(f, "a migration"),
             Self::Timer(key) => write!(f, "timer {key}"),
             Self::Reply { tag, .. } => write!(f, "the answer for {tag}"),
         }
@@ -281,7 +284,7 @@ impl History {
                     ));
                 }
             }
-            Cause::Client(..) => {}
+            Cause::Client(..) | Cause::Migration => {}
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::os::Os;
 use crate::replica::time::Now;
 use crate::services::Services;
 use crate::state::GroupId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
@@ -44,6 +44,10 @@ pub struct SimHost {
     /// What its replicas' engines do wrong, until it is calm.
     pub engine_faults: EngineFaults,
     pub is_calm: Arc<AtomicBool>,
+    /// Services of which it could run another version, once its turn comes; nothing in its next life.
+    pub ready: BTreeSet<&'static str>,
+    /// Services of which it runs that version, also in its next lives.
+    pub upgraded: BTreeSet<&'static str>,
     /// Where groups were before the last batch of the log, as long as nothing proves that it was there.
     pub unproven: BTreeMap<GroupId, u64>,
 }
@@ -79,6 +83,8 @@ impl SimHost {
             removed: BTreeMap::new(),
             engine_faults: swarm.engines,
             is_calm: Arc::new(AtomicBool::new(false)),
+            ready: BTreeSet::new(),
+            upgraded: BTreeSet::new(),
             unproven: BTreeMap::new(),
         }
     }

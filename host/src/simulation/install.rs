@@ -103,6 +103,10 @@ impl World<'_> {
         let Some(replica) = node.replicas.get_mut(&group) else {
             return Ok(());
         };
+        let mut before = replica.fetching.iter();
+        if before.any(|fetching| fetching.staging.is_in_place()) {
+            return Err(Stop::Ended);
+        }
         // An engine that failed meanwhile has forgotten the state that it wanted before.
         replica.fetching = Some(Fetching {
             from,
@@ -259,6 +263,9 @@ impl World<'_> {
         };
         let at = fetching.at;
         if !replica.member.wants(at) {
+            if fetching.staging.is_in_place() {
+                return Err(Stop::Ended);
+            }
             return self.give_up(host, group, true);
         }
         let record = replica.member.installing(at);

@@ -1,8 +1,10 @@
 //! Runs guests on simulated hosts: commands, timers' handlers and those of answers.
 
 use super::history::{Cause, Origin};
+use super::plan::HostMutant;
 use super::run::Made;
 use super::told::{Look, Sight};
+use super::upgrades::writer;
 use super::workload::CALLER;
 use super::world::{Step, Stop, World, violated};
 use crate::call_error::CallError;
@@ -14,7 +16,7 @@ use crate::replica::event::{CommandId, Event, Job, Outcome};
 use crate::replica::keyspace::Meta;
 use crate::replica::member::Input;
 use crate::replica::work::{Access, Work};
-use crate::services::FunctionType;
+use crate::services::{FunctionType, Slot};
 use crate::state::{GroupId, View};
 use serde_json::Value;
 use std::pin::pin;
@@ -38,6 +40,8 @@ pub(super) struct Ran {
     error: Option<CallError>,
     results: Vec<Val>,
     time_ms: u64,
+    /// The form of states of the version that served when it began.
+    serving: u64,
 }
 
 /// Runs what waits for nothing.
@@ -59,17 +63,32 @@ pub(super) fn envelope(os: &Os, caller: &str, key: Option<&str>) -> Envelope {
     envelope
 }
 
+/// The form of states of the version that serves.
+fn serving(slot: &Slot) -> u64 {
+    slot.running().map_or(0, |version| version.form)
+}
+
 impl World<'_> {
+    /// Whether another version took the place of the one that served when a job began.
+    fn was_replaced(&self, host: usize, group: GroupId, ran: &Ran) -> bool {
+        let host = &self.hosts[host];
+        let replica = host.replica(group);
+        let slot = replica.and_then(|replica| host.services.find(&replica.name));
+        slot.is_some_and(|slot| serving(slot) != ran.serving)
+    }
+
     /// A job is done.
     pub(super) fn ran(&mut self, host: usize, group: GroupId, ran: Ran) -> Step {
+        let is_cut = self.has(HostMutant::DrainSkipped) && self.was_replaced(host, group, &ran);
         let Ran {
             job,
-            outcome,
+            mut outcome,
             command,
-            origin,
-            error,
+            mut origin,
+            mut error,
             results,
             time_ms,
+            serving: _,
         } = ran;
         let Some(replica) = self.hosts[host].replica_mut(group) else {
             return Ok(());
@@ -78,6 +97,15 @@ impl World<'_> {
             return Ok(());
         }
         replica.job += 1;
+        if is_cut {
+            (outcome, origin, error) = (Outcome::Failed, None, Some(CallError::Cancelled));
+        }
+        // What runs fails for reasons of its own only, whatever becomes of its version meanwhile: guests of simulations trap, and do nothing else to fail.
+        if let Some(error) = &error
+            && !matches!(error, CallError::Trapped { .. })
+        {
+            return violated(format!("a job of {} ended: {error}", replica.name));
+        }
         // What ran on entries that the log refused in the meantime runs again, and nobody hears of it.
         let runs_again = replica.member.group().is_stale();
         match (command, error) {
@@ -129,7 +157,8 @@ impl World<'_> {
         time_ms: u64,
     ) -> Result<Ran, Stop> {
         let history = self.histories.get(&group);
-        let host = &mut self.hosts[host];
+        let number = host;
+        let host = &mut self.hosts[number];
         let (services, os) = (Arc::clone(&host.services), host.os.clone());
         let dispatch: Arc<dyn Dispatch> = Arc::clone(&host.dispatch) as Arc<dyn Dispatch>;
         let mut ran = Ran {
@@ -140,16 +169,24 @@ impl World<'_> {
             error: None,
             results: Vec::new(),
             time_ms,
+            serving: 0,
         };
         let Some(replica) = host.replica_mut(group) else {
             return Ok(ran);
         };
         ran.job = replica.job;
-        let Some((slot, version)) = services
-            .find(&replica.name)
-            .and_then(|slot| Some((slot, slot.running()?)))
-        else {
+        let Some(slot) = services.find(&replica.name) else {
             return violated(format!("{} does not run", replica.name));
+        };
+        ran.serving = serving(slot);
+        let Some(version) = writer(slot, meta.form, self.plan.mutant) else {
+            // Whoever can go on with the state leads or runs here soon.
+            if let Job::Command { id, .. } = job
+                && let Some(pending) = replica.commands.remove(&id)
+            {
+                self.send_elsewhere(number, group, pending.from);
+            }
+            return Ok(ran);
         };
         let limits = &slot.service.config.limits;
         let work = Work::new(view, meta, time_ms, limits.storage_bytes, Access::Write);
@@ -172,7 +209,8 @@ impl World<'_> {
                     function: Arc::clone(&pending.types.name),
                     arguments: pending.arguments.clone(),
                     envelope: envelope(&os, caller, pending.key_text.as_deref()),
-                    keeps: Some(Arc::clone(&pending.types)).filter(|_| keeps_answer),
+                    types: Some(Arc::clone(&pending.types.signature)),
+                    keeps_answer,
                 };
                 (pending.cause.clone(), call)
             }

@@ -39,6 +39,7 @@ impl World<'_> {
         state.node = None;
         state.life += 1;
         state.paused_until = state.paused_until.min(self.now);
+        state.forget_upgrades();
         if is_power {
             state.disk.crash();
         } else {

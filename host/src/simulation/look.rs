@@ -3,13 +3,14 @@
 use super::host::SimHost;
 use super::jobs::{block, envelope, result};
 use super::workload::{CALLER, Look};
-use super::world::{Stop, violated};
+use super::world::Stop;
 use crate::call_error::CallError;
 use crate::dispatch::{Dispatch, FunctionName, Invocation, Reach};
 use crate::interface;
 use crate::payload::Payload;
 use crate::pool;
 use crate::services::{FunctionType, Services, address};
+use crate::version::Version;
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -40,24 +41,30 @@ pub(super) fn time_ms(host: &SimHost, service: &str) -> u64 {
     time_ms.max(host.now().wall_ms)
 }
 
+/// The version that reads the state which a host shows.
+pub(super) fn reader(
+    host: &SimHost,
+    service: &str,
+    function: &FunctionName,
+) -> Option<Arc<Version>> {
+    let slot = host.services.find(service)?;
+    let shown = slot.service.published.as_ref()?.newest()?;
+    slot.reader(&shown.meta, function)
+}
+
 /// Runs a query on the state that a host shows.
 pub(super) fn query(
     host: &SimHost,
     caller: &str,
-    service: &str,
+    version: Arc<Version>,
     types: &FunctionType,
     arguments: Vec<Val>,
 ) -> Result<Result<Vec<Val>, CallError>, Stop> {
-    let Some((slot, version)) = host
-        .services
-        .find(service)
-        .and_then(|slot| Some((slot, slot.running()?)))
-    else {
-        return violated(format!("{service} does not run"));
-    };
+    let service = Arc::clone(&version.service);
     let invocation = Invocation {
-        service: slot.service.id,
+        service: service.id,
         function: Arc::new(FunctionName::clone(&types.name)),
+        types: None,
         arguments: Payload::Values(Vec::new()),
         envelope: envelope(&host.os, caller, None),
         reach: Reach::Here,
@@ -70,7 +77,7 @@ pub(super) fn query(
     ))?;
     Ok(ended.and_then(|()| {
         replied.try_recv().map_err(|_| CallError::Trapped {
-            service: service.to_owned(),
+            service: service.name.to_string(),
             message: "returned without an answer".into(),
         })
     }))
@@ -100,7 +107,9 @@ impl Look for Looker<'_> {
         let types = find(&self.0.services, service, interface, function)
             .ok_or_else(|| trapped(format!("no function {interface}.{function}")))?;
         let values = address::arguments(&types, &arguments.to_string()).map_err(trapped)?;
-        match query(self.0, CALLER, service, &types, values) {
+        let version = reader(self.0, service, &types.name)
+            .ok_or_else(|| trapped("no version reads the state".into()))?;
+        match query(self.0, CALLER, version, &types, values) {
             Ok(answer) => answer.map(|values| result(&types, &values)),
             Err(Stop::Violated(what)) => Err(trapped(what)),
             Err(Stop::Ended) => Err(trapped("the host ended".into())),

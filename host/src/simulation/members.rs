@@ -39,6 +39,7 @@ impl World<'_> {
         self.ended(host);
         let (disk_seed, seed) = (self.random.next(), self.random.next());
         self.hosts[host].wipe(disk_seed, seed);
+        self.downgrade(host);
         if !self.is_settling {
             self.set_disk_faults(true);
         }

@@ -29,6 +29,7 @@ pub mod random;
 mod run;
 pub mod swarm;
 mod told;
+mod upgrades;
 pub mod workload;
 pub mod world;
 

@@ -24,6 +24,7 @@ use crate::replica::roster::Roster;
 use crate::replica::sessions::Bounds;
 use crate::services::FunctionType;
 use crate::state::{self, Fold, GroupId, Store, View};
+use crate::version::Version;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub enum From {
     Client(usize, u64),
     /// A message of another group.
     Message(Sender),
+    /// The host itself, which waits for no answer.
+    Host,
 }
 
 impl From {
@@ -54,7 +57,7 @@ impl From {
     pub fn caller(self, workload: &dyn Workload) -> &'static str {
         match self {
             Self::Client(client, _) => workload.caller(client),
-            Self::Message(_) => CALLER,
+            Self::Message(_) | Self::Host => CALLER,
         }
     }
 }
@@ -87,6 +90,8 @@ pub struct Query {
     pub from: From,
     pub cause: Cause,
     pub types: Arc<FunctionType>,
+    /// What served when it came.
+    pub version: Option<Arc<Version>>,
     pub arguments: Vec<Val>,
     /// What callers had been told of when it came.
     pub since: u64,

@@ -98,17 +98,29 @@ pub enum HostMutant {
     InstallUnrecorded,
     /// A replica whose group takes it in again keeps what it had.
     KeepRemains,
+    /// A version goes on with a state that another one migrated.
+    FormIgnored,
+    /// A query runs on the version that served when it came, on a state that another one has migrated since.
+    VersionMixed,
+    /// A version does not migrate what the one before wrote.
+    MigrationSkipped,
+    /// Jobs under way end when another version takes the place of theirs.
+    DrainSkipped,
 }
 
 impl HostMutant {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::CompactBeforeFold,
         Self::CompactBeyondFold,
         Self::TruncateLate,
         Self::InstallOlder,
         Self::InstallUnrecorded,
         Self::KeepRemains,
+        Self::FormIgnored,
+        Self::VersionMixed,
+        Self::MigrationSkipped,
+        Self::DrainSkipped,
     ];
 
     /// Its name on the command line.
@@ -121,6 +133,10 @@ impl HostMutant {
             Self::InstallOlder => "install-older",
             Self::InstallUnrecorded => "install-unrecorded",
             Self::KeepRemains => "keep-remains",
+            Self::FormIgnored => "form-ignored",
+            Self::VersionMixed => "version-mixed",
+            Self::MigrationSkipped => "migration-skipped",
+            Self::DrainSkipped => "drain-skipped",
         }
     }
 }
@@ -170,18 +186,40 @@ impl AnyMutant {
         self == Self::Host(HostMutant::KeepRemains)
     }
 
+    /// Whether only versions that take the place of others show it.
+    #[must_use]
+    pub fn needs_upgrades(self) -> bool {
+        match self {
+            Self::Group(_) | Self::Log(_) => false,
+            Self::Host(mutant) => matches!(
+                mutant,
+                HostMutant::FormIgnored
+                    | HostMutant::VersionMixed
+                    | HostMutant::MigrationSkipped
+                    | HostMutant::DrainSkipped
+            ),
+        }
+    }
+
     /// Whether only several hosts can show it.
     #[must_use]
     pub fn needs_hosts(self) -> bool {
         match self {
             Self::Group(mutant) => mutant.needs_replicas(),
             Self::Log(_)
-            | Self::Host(HostMutant::CompactBeforeFold | HostMutant::CompactBeyondFold) => false,
+            | Self::Host(
+                HostMutant::CompactBeforeFold
+                | HostMutant::CompactBeyondFold
+                | HostMutant::MigrationSkipped
+                | HostMutant::DrainSkipped,
+            ) => false,
             Self::Host(
                 HostMutant::TruncateLate
                 | HostMutant::InstallOlder
                 | HostMutant::InstallUnrecorded
-                | HostMutant::KeepRemains,
+                | HostMutant::KeepRemains
+                | HostMutant::FormIgnored
+                | HostMutant::VersionMixed,
             ) => true,
         }
     }
@@ -212,6 +250,8 @@ pub struct Report {
     pub wipes: u64,
     /// Replicas that were removed.
     pub removals: u64,
+    /// Times that a host replaced a version of a service.
+    pub upgrades: u64,
     /// States that were put in place of a replica's own.
     pub installs: u64,
     /// Messages between replicas that arrived.

@@ -179,6 +179,7 @@ impl World<'_> {
                 let took = Duration::from_micros(30 + self.random.below(JOB_US));
                 let at = self.now + took;
                 self.alive(host, at, Local::Ran(group, Box::new(ran)));
+                self.upgrade_soon(host, group);
                 Ok(())
             }
             Action::Append { .. } | Action::Confirm(_) => {

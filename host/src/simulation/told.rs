@@ -125,6 +125,8 @@ impl World<'_> {
                 arguments,
                 ..
             } => message = Some((function.as_str(), arguments.as_str())),
+            // For those who call it, nothing changes.
+            Cause::Migration => return Ok(()),
             Cause::Timer(key) => timer = Some(key.as_str()),
             Cause::Reply { tag, .. } => reply = Some(tag.as_str()),
         }

@@ -110,6 +110,12 @@ pub trait Workload {
         &[]
     }
 
+    /// Services whose component is replaced in the middle of it, with those by the names in the configuration whose component takes its place, and migrates
+    /// what it wrote.
+    fn upgrades(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// How services know a client.
     fn caller(&self, _client: usize) -> &'static str {
         CALLER

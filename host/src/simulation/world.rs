@@ -89,6 +89,8 @@ pub struct World<'a> {
     pub(super) effects: BTreeSet<(usize, u64)>,
     pub(super) events: Events,
     pub(super) begun: u64,
+    /// Services of which another version is in force.
+    pub(super) upgrading: BTreeSet<&'static str>,
     story: VecDeque<String>,
 }
 
@@ -142,6 +144,7 @@ impl<'a> World<'a> {
             effects: BTreeSet::new(),
             events: Events::default(),
             begun: 0,
+            upgrading: BTreeSet::new(),
             story: VecDeque::new(),
         };
         // A host that panics is as wrong as one that lies, and is to be told of in the same way.
@@ -264,7 +267,7 @@ impl<'a> World<'a> {
     /// Whether nothing is left to be done.
     fn is_quiet(&self) -> bool {
         let is_early = self.now < self.settled_at + SETTLING_MIN;
-        if is_early || !self.clients_are_idle() || !self.is_complete() {
+        if is_early || !self.clients_are_idle() || !self.is_complete() || !self.is_upgraded() {
             return false;
         }
         let walls = self.hosts.iter().map(|host| host.now().wall_ms);

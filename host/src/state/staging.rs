@@ -168,6 +168,13 @@ impl Staging {
             .map_err(|fault| fault.writing(&store.path))
     }
 
+    /// Whether it is in the group's place already, also if putting it there found no room in the end. What the store has is not what the replica works
+    /// with then, until it is told.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.progress == Progress::Committed
+    }
+
     fn put_in_place(&mut self, store: &Inner, applied: u64) -> Result<(), Fault> {
         self.take_place(store, |groups, group| advance(groups, group, applied))
     }

@@ -1,6 +1,7 @@
 //! What could not run, found without running it.
 
 use super::{Command, Options, Owner, Supervisor, SupervisorError};
+use crate::config::Pinned;
 use crate::dispatch::ServiceId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,15 @@ pub async fn rehearse(options: Options) -> wasmtime::Result<Vec<(Arc<str>, Strin
 }
 
 impl Supervisor {
+    /// Whether [`Supervisor::swap`] would do it. Nothing changes.
+    ///
+    /// # Errors
+    /// As for that.
+    pub async fn fits(&self, service: &str, component: Pinned) -> Result<(), SupervisorError> {
+        self.send(|reply| Command::Fits(service.to_owned(), component, reply))
+            .await
+    }
+
     /// Services of this host or others that cannot be linked to what is loaded here now.
     ///
     /// # Errors

@@ -14,9 +14,10 @@ use crate::os::clock::{Elapsed, sleep, timeout, timeout_at};
 use crate::os::executor::Tasks;
 use crate::os::network::TcpStream;
 use crate::payload::{Body, Payload};
-use crate::services::{CALL_PATH, FunctionType, Services, Slot};
+use crate::services::{FunctionType, Services, Slot};
+use crate::signature::CALL_PATH;
 use crate::transport::components::COMPONENT_PATH;
-use crate::transport::message::{self, SERVICE, TYPE, WAIT_PATH, Waited, Waiting};
+use crate::transport::message::{self, SERVICE, TYPE, TYPES_PATH, WAIT_PATH, Waited, Waiting};
 use crate::transport::peers::Peers;
 use crate::transport::peers::leads::Led;
 use crate::transport::probe::{self, Introducer, Introduction};
@@ -39,6 +40,7 @@ use tokio::sync::watch;
 
 mod components;
 mod replicas;
+mod told;
 
 /// A peer that has shown who it is has this long for its first message.
 const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -154,6 +156,8 @@ impl Incoming {
             self.forwarded(request).await
         } else if request.method() == Method::POST && request.uri().path().starts_with(CALL_PATH) {
             self.call(request, unread).await
+        } else if request.method() == Method::POST && request.uri().path().starts_with(TYPES_PATH) {
+            self.told(request).await
         } else if request.method() == Method::POST && request.uri().path().starts_with(WAIT_PATH) {
             self.waited(request).await
         } else if request.method() == Method::POST
@@ -218,12 +222,20 @@ impl Incoming {
             service: service(),
             message,
         };
-        if request.headers().get(TYPE) != Some(&function.arguments_hash) {
-            return Err(incompatible(format!(
-                "the caller's host knows {} with other arguments; run the same version on all hosts",
+        let known = match request.headers().get(TYPE) {
+            Some(hash) if *hash == function.hash => Some(Arc::clone(&function.signature)),
+            Some(hash) => self
+                .services
+                .foreign
+                .get(&slot.service.name, &function, hash),
+            None => None,
+        };
+        let Some(known) = known else {
+            return Ok(message::unknown_types(&incompatible(format!(
+                "the caller's host knows {} with other types; run the same version on all hosts",
                 function.name
-            )));
-        }
+            ))));
+        };
         unread.check(&slot.service.name)?;
         let arguments_max = slot.service.config.limits.arguments_bytes;
         let read = message::read(request.into_body(), arguments_max);
@@ -241,7 +253,7 @@ impl Incoming {
                 message::ReadError::BrokenOff(_) => CallError::Cancelled,
             })?;
         let bytes_max = usize::try_from(arguments_max).unwrap_or(usize::MAX);
-        let arguments = function
+        let arguments = known
             .types
             .arguments
             .decode(&bytes, bytes_max)
@@ -250,6 +262,7 @@ impl Incoming {
         let invocation = Invocation {
             service: slot.service.id,
             function: Arc::clone(&function.name),
+            types: Some(Arc::clone(&known)),
             arguments: Payload::Values(arguments),
             envelope,
             reach: Reach::Here,
@@ -260,7 +273,7 @@ impl Incoming {
                 "it answered a call with an HTTP response".into(),
             ));
         };
-        let encoded = function
+        let encoded = known
             .types
             .results
             .encode(&results)
@@ -273,7 +286,7 @@ impl Incoming {
             header::CONTENT_TYPE,
             HeaderValue::from_static(message::VALUES),
         );
-        headers.insert(TYPE, function.results_hash.clone());
+        headers.insert(TYPE, known.hash.clone());
         Ok(response)
     }
 
@@ -356,6 +369,7 @@ impl Incoming {
         let invocation = Invocation {
             service: id,
             function: Arc::clone(&self.handle),
+            types: None,
             arguments: Payload::Request(request),
             envelope,
             reach: Reach::Here,

@@ -1,7 +1,9 @@
 //! The form of what hosts send one another, beside the envelope.
 //!
-//! - A call: `POST /call/SERVICE/INTERFACE.FUNCTION`, `content-type: application/vnd.bookshop.values`, `bookshop-type` = hash of the writer's type,
-//!   the arguments in the component model's binary value format. The answer: 200 with the results in the same form.
+//! - A call: `POST /call/SERVICE/INTERFACE.FUNCTION`, `content-type: application/vnd.bookshop.values`, `bookshop-type` = hashes of the types that the
+//!   caller knows the function with, the arguments in the component model's binary value format. The answer: 200 with the results in the same form,
+//!   and of the same types. A host that does not know types of these hashes answers with the header `bookshop-unknown-types` and a failure.
+//! - Types of a function, for such a host: `POST /types/SERVICE/INTERFACE.FUNCTION` with [`Told`](crate::services::foreign::Told) as JSON. The answer: 200.
 //! - A wait for changes: `POST /changes/SERVICE` with [`Waiting`] as JSON. The answer: 200 with [`Waited`], once there is something to say.
 //! - An HTTP request for a handler: as it came, with `bookshop-service` = the handler's service. The answer: as the handler gave it.
 //! - A failure: a status above 399 with the header `bookshop-error` and `{"error": …, "led": …}`: the error as [`crate::call_error::wire`] has it, and
@@ -19,7 +21,7 @@ use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// The hash of the type that the writer of a message had.
+/// The hashes of the types that a caller knows a function with: those of the arguments and of the results.
 pub const TYPE: HeaderName = HeaderName::from_static("bookshop-type");
 /// The service that a forwarded HTTP request is for.
 pub const SERVICE: HeaderName = HeaderName::from_static("bookshop-service");
@@ -29,6 +31,12 @@ pub const ERROR: HeaderName = HeaderName::from_static("bookshop-error");
 const SCHEME: HeaderName = HeaderName::from_static("bookshop-scheme");
 /// The media type of values in binary form.
 pub const VALUES: &str = "application/vnd.bookshop.values";
+
+/// Marks the answer of a host that does not know the types of a call.
+pub const UNKNOWN_TYPES: HeaderName = HeaderName::from_static("bookshop-unknown-types");
+
+/// Where types of functions are told.
+pub const TYPES_PATH: &str = "/types/";
 
 /// Where waits for changes begin.
 pub const WAIT_PATH: &str = "/changes/";
@@ -110,6 +118,15 @@ pub async fn read(mut body: Incoming, bytes_max: u64) -> Result<Bytes, ReadError
         }
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+/// The answer to a call of unknown types. Who tells them may call again; others fail with `error`.
+#[must_use]
+pub fn unknown_types(error: &CallError) -> Response<Body> {
+    let mut response = failure(error);
+    let headers = response.headers_mut();
+    headers.insert(UNKNOWN_TYPES, HeaderValue::from_static("1"));
+    response
 }
 
 /// An answer that says why there is no other.

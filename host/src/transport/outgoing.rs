@@ -10,9 +10,11 @@ use crate::envelope::Envelope;
 use crate::os::Os;
 use crate::os::clock::{Elapsed, timeout_at};
 use crate::payload::Body;
-use crate::services::{FunctionType, Slot, State};
+use crate::services::foreign::Told;
+use crate::services::{Slot, State};
+use crate::signature::{CALL_PATH, Signature};
 use crate::transport::lane::Lane;
-use crate::transport::message::{self, ERROR, TYPE, VALUES};
+use crate::transport::message::{self, ERROR, TYPE, TYPES_PATH, UNKNOWN_TYPES, VALUES};
 use crate::transport::peers::Peers;
 use crate::transport::peers::leads::Led;
 use crate::transport::wire::{ExchangeError, Wire};
@@ -20,6 +22,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -83,12 +86,11 @@ impl Outgoing {
     pub async fn call(
         &self,
         slot: &Slot,
-        function: &FunctionName,
+        function: &Signature,
         envelope: &Envelope,
         arguments: &[Val],
         started: Duration,
     ) -> Result<Vec<Val>, CallError> {
-        let function = find(slot, function)?;
         let encoded = function.types.arguments.encode(arguments);
         let body = Bytes::from(encoded.map_err(|error| CallError::Incompatible {
             service: slot.service.name.to_string(),
@@ -101,7 +103,7 @@ impl Outgoing {
             let attempted = timeout_at(
                 self.os.clock.as_ref(),
                 envelope.deadline,
-                self.attempt(index, slot, &function, envelope, body.clone()),
+                self.attempt(index, slot, function, envelope, body.clone()),
             )
             .await;
             match attempted {
@@ -177,13 +179,18 @@ impl Outgoing {
         &self,
         index: usize,
         slot: &Slot,
-        function: &FunctionType,
+        function: &Signature,
         envelope: &Envelope,
         body: Bytes,
     ) -> Result<Vec<Val>, Failed> {
         let mut sent = self.send(index, function, envelope, body.clone()).await;
         if matches!(sent, Err(ExchangeError::Refused { .. })) {
             // The peer closed a connection for reasons of its own, such as other certificates; it is there all the same.
+            sent = self.send(index, function, envelope, body.clone()).await;
+        }
+        if matches!(&sent, Ok(response) if response.headers().contains_key(UNKNOWN_TYPES)) {
+            // It runs another version, and nothing was done. Should it not take the types, it says the same again.
+            let _ = self.tell(index, function).await;
             sent = self.send(index, function, envelope, body).await;
         }
         let response = sent.map_err(|error| self.failed(index, slot, error))?;
@@ -193,10 +200,25 @@ impl Outgoing {
         self.results(index, slot, function, response).await
     }
 
+    /// Tells a peer with which types this host calls a function.
+    async fn tell(&self, index: usize, function: &Signature) -> Result<(), ExchangeError> {
+        let told = json!(Told::of(&function.types)).to_string();
+        let path = function.uri.path().trim_start_matches(CALL_PATH);
+        let mut request = Request::new(message::full(told.into()));
+        *request.method_mut() = http::Method::POST;
+        if let Ok(uri) = format!("https://peer{TYPES_PATH}{path}").parse() {
+            *request.uri_mut() = uri;
+        }
+        let response = self.wire.exchange(index, Lane::Bulk, request).await?;
+        // The answer says nothing more than that it came.
+        let _ = message::read(response.into_body(), ERROR_BYTES_MAX as u64).await;
+        Ok(())
+    }
+
     async fn send(
         &self,
         index: usize,
-        function: &FunctionType,
+        function: &Signature,
         envelope: &Envelope,
         body: Bytes,
     ) -> Result<Response<Incoming>, ExchangeError> {
@@ -206,7 +228,7 @@ impl Outgoing {
         *request.uri_mut() = function.uri.clone();
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(VALUES));
-        headers.insert(TYPE, function.arguments_hash.clone());
+        headers.insert(TYPE, function.hash.clone());
         crate::transport::head::write(envelope, self.os.clock.monotonic(), headers);
         self.wire.exchange(index, lane, request).await
     }
@@ -216,7 +238,7 @@ impl Outgoing {
         &self,
         index: usize,
         slot: &Slot,
-        function: &FunctionType,
+        function: &Signature,
         response: Response<Incoming>,
     ) -> Result<Vec<Val>, Failed> {
         let limits: &Limits = &slot.service.config.limits;
@@ -230,7 +252,7 @@ impl Outgoing {
             did_nothing: false,
             led: None,
         };
-        if response.headers().get(TYPE) != Some(&function.results_hash) {
+        if response.headers().get(TYPE) != Some(&function.hash) {
             return Err(unreadable(format!(
                 "its {} answers with another type than the one known here; run the same version on all hosts",
                 function.name
@@ -404,7 +426,11 @@ impl Outgoing {
     }
 }
 
-fn find(slot: &Slot, function: &FunctionName) -> Result<Arc<FunctionType>, CallError> {
+/// A function of a service as this host knows it.
+///
+/// # Errors
+/// [`CallError::NotFound`]; [`CallError::Unavailable`]: its types are not known here.
+pub fn find(slot: &Slot, function: &FunctionName) -> Result<Arc<Signature>, CallError> {
     let Some(types) = slot.types() else {
         return Err(CallError::Unavailable {
             service: slot.service.name.to_string(),
@@ -414,7 +440,9 @@ fn find(slot: &Slot, function: &FunctionName) -> Result<Arc<FunctionType>, CallE
             maybe_executed: false,
         });
     };
-    let found = types.get(function).cloned();
+    let found = types
+        .get(function)
+        .map(|found| Arc::clone(&found.signature));
     found.ok_or_else(|| CallError::NotFound {
         service: slot.service.name.to_string(),
         message: format!("it has no function {function}"),

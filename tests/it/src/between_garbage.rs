@@ -6,7 +6,8 @@ use crate::between_cluster::{
     until_log,
 };
 use crate::between_stranger::{
-    PREFACE, Papers, Visitor, call_request, certificates, noise, shake_hands, throw, until_closed,
+    PREFACE, Papers, Visitor, call_request, certificates, noise, shake_hands, throw, types_hash,
+    until_closed,
 };
 use crate::cluster::Cluster;
 use crate::processes::good_order;
@@ -62,14 +63,14 @@ impl Attacked {
         shaken.expect("the papers are good")
     }
 
-    /// The hash of the arguments of `echo`.
+    /// The hashes of the types of `echo`.
     async fn echo_hash(&self) -> String {
         let client = self.cluster.client("beta").await;
         let function = client
             .function("hostile", "echo")
             .await
             .expect("it is there");
-        function.arguments().hash().to_string()
+        types_hash(&function)
     }
 
     async fn assert_serves(&self) {
@@ -275,6 +276,11 @@ async fn calls_that_lie_about_their_arguments_are_refused_before_memory_is_taken
             Some(Bytes::copy_from_slice(bytes)),
         )
     };
+    let telling = |bytes: &'static [u8]| {
+        let request = Request::post(format!("https://peer/types/{ECHO}"));
+        let request = request.body(()).expect("a request");
+        (request, Some(Bytes::from_static(bytes)))
+    };
     let calling = |path: &str| (call_request(path, &hash), Some(good.clone()));
     let asking = |path: &str| {
         let request = Request::get(format!("https://peer{path}"))
@@ -300,12 +306,16 @@ async fn calls_that_lie_about_their_arguments_are_refused_before_memory_is_taken
             unreadable,
         ),
         (
+            telling(b"{\"arguments\": 7}"),
+            ["incompatible", "the types are not what is expected here"],
+        ),
+        (
             with("bookshop-type", "0000000000000000"),
-            ["incompatible", "with other arguments"],
+            ["incompatible", "with other types"],
         ),
         (
             without("bookshop-type"),
-            ["incompatible", "with other arguments"],
+            ["incompatible", "with other types"],
         ),
         (
             without("traceparent"),

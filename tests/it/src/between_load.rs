@@ -3,7 +3,7 @@
 use crate::between_cluster::{
     AT_ONCE, call, chaos, pid, placed, resident_bytes, start, start_with, timed, until_under_way,
 };
-use crate::between_stranger::{Papers, Visitor, call_request, certificates};
+use crate::between_stranger::{Papers, Visitor, call_request, certificates, types_hash};
 use crate::cluster::{Cluster, PATIENCE};
 use bookshop_host::call_error::CallError;
 use bookshop_host::client::{CallOptions, ClientError};
@@ -213,7 +213,7 @@ async fn a_peer_that_does_not_read_holds_up_nobody_and_takes_a_bounded_memory() 
         .function("hostile", "huge-text")
         .await
         .expect("it is there");
-    let hash = function.arguments().hash().to_string();
+    let hash = types_hash(&function);
     let papers = Papers::read(&certificates(&cluster.file), "alpha");
     let reader = Visitor::connect(cluster.host("beta").peer, papers).await;
     ask_without_reading(&cluster, "beta", &reader, || {

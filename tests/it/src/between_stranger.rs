@@ -1,6 +1,7 @@
 //! Somebody at the peer port who is not the host it claims to be: any certificate, any bytes.
 
 use bookshop_host::certificates::{Identity, Registrar, Role};
+use bookshop_host::client::RemoteFunction;
 use bookshop_host::os::Os;
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -246,6 +247,12 @@ impl Drop for Visitor {
     fn drop(&mut self) {
         self.driver.abort();
     }
+}
+
+/// The hashes of a function's types, as hosts tell one another.
+pub fn types_hash(function: &RemoteFunction) -> String {
+    let (arguments, results) = (function.arguments(), function.results());
+    format!("{}{}", arguments.hash(), results.hash())
 }
 
 /// A call between hosts with a good envelope.

@@ -177,8 +177,15 @@ impl Cluster {
 
     /// Starts a cluster and does not wait.
     pub fn spawn(file: &Path, hosts: Vec<Addresses>, flags: &[&str]) -> Self {
+        Self::spawn_by("run", file, hosts, flags)
+    }
+
+    /// The same by another command than `run`.
+    pub fn spawn_by(command: &str, file: &Path, hosts: Vec<Addresses>, flags: &[&str]) -> Self {
         let mut process = Command::new(paths::program())
-            .arg("run")
+            // `dev` builds what its test edits, and must not leave that where all tests look for components.
+            .env_remove("CARGO_TARGET_DIR")
+            .arg(command)
             .arg(file)
             .args(flags)
             .stdin(Stdio::null())

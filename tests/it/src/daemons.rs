@@ -154,15 +154,20 @@ async fn each_call_of_a_daemon_is_a_request_of_its_own() {
 #[tokio::test]
 async fn a_daemon_that_fails_runs_again_after_ever_longer_pauses() {
     for (mode, reason) in [("trap", "trapped: "), ("fail", "returned an error")] {
-        let host = started(mode).await;
-        let (daemon, took) = timed(until("it failed four times", async || {
-            let daemon = condition(&host).await;
-            (daemon["restarts"].as_u64()? >= 3 && daemon["state"] == "waiting").then_some(daemon)
-        }))
+        let ((host, daemon), took) = timed(async {
+            let host = started(mode).await;
+            let daemon = until("it failed four times", async || {
+                let daemon = condition(&host).await;
+                let is_fourth = daemon["restarts"].as_u64()? >= 3;
+                (is_fourth && daemon["state"] == "waiting").then_some(daemon)
+            });
+            let daemon = daemon.await;
+            (host, daemon)
+        })
         .await;
         let error = daemon["last_error"].as_str().expect("a reason");
         assert!(error.contains(reason), "{error}");
-        // 0.1 and 0.2 and 0.4 s of pauses, some of the first before we looked.
+        // 0.1 and 0.2 and 0.4 s of pauses.
         assert!(took > Duration::from_millis(500), "{took:?}");
         assert!(beats(&host, "round").await >= 4);
         for pause in [100, 200, 400] {

@@ -2,7 +2,8 @@
 
 use crate::cluster::until;
 use crate::groups_scene::{
-    HOSTS, QUEUE, depth, enqueue, leader, operate, replica, run, three, until_equal, until_voters,
+    HOSTS, QUEUE, depth, enqueue, leader, members, operate, replica, run, three, until_equal,
+    until_voters,
 };
 use crate::paths;
 use bookshop_host::groups::recovery::STATE_FOLDER;
@@ -94,6 +95,15 @@ async fn a_state_that_is_not_that_of_the_others_is_noticed_and_fetched_anew() {
     hosts.serves("beta").await;
     until("beta notices", async || {
         hosts.log("beta").contains("DIVERGED").then_some(())
+    })
+    .await;
+    // What it was has a vote until the others have taken it out.
+    until("beta is no member any more, or a new one", async || {
+        let group = members(&hosts, "alpha").await?;
+        let replicas = group["replicas"].as_array()?.iter();
+        let is_old = |it: &Value| it["host"] == "beta" && it["id"].as_u64() <= Some(3);
+        let mut old = replicas.filter(|it| is_old(it) && it["member"] == "voter");
+        old.next().is_none().then_some(())
     })
     .await;
     let group = until_voters(&hosts, "alpha", &HOSTS).await;

@@ -54,7 +54,7 @@ fn replicated(name: &str, interface: &str, queries: &[&str]) -> String {
     let queries = queries.iter().map(|query| format!("{interface}.{query}"));
     let queries: Vec<String> = queries.collect();
     format!(
-        "\n[service.{name}]\nwasm = \"{wasm}\"\nhosts = {HOSTS:?}\nreplicated = {{ replicas = 3, queries = {queries:?} }}\nlimits = {{ storage = \"512MiB\" }}\n"
+        "\n[service.{name}]\nwasm = \"{wasm}\"\nhosts = {HOSTS:?}\nreplicated = {{ replicas = 3, queries = {queries:?} }}\nlimits = {{ storage = \"512MiB\" }}\nswap = {{ watch = \"50ms\" }}\n"
     )
 }
 

@@ -4,6 +4,7 @@
 
 use crate::cluster::until;
 use crate::paths;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
@@ -39,6 +40,13 @@ fn steps(readme: &str) -> Vec<Step> {
     lines.map(step).collect()
 }
 
+/// The last lines of a file.
+fn end_of(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}
+
 #[tokio::test]
 async fn every_command_of_the_tour_does_what_the_readme_says() {
     let root = paths::repository();
@@ -51,11 +59,17 @@ async fn every_command_of_the_tour_does_what_the_readme_says() {
         paths::target().join("release").display(),
         std::env::var("PATH").expect("there is a path")
     );
+    // What the hosts say is shown if a step fails, and then only its end.
+    let log = paths::target().join("tour.log");
+    let stdout = std::fs::File::create(&log).expect("a file can be made");
+    let stderr = stdout.try_clone().expect("it is open");
     // What `cargo run --release --` runs, without asking cargo to build in the middle of its own test.
     let mut host = Command::new(paths::program())
         .args(["run", "config/cluster.toml"])
         .current_dir(&root)
         .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr)
         .kill_on_drop(true)
         .spawn()
         .expect("the program starts");
@@ -86,11 +100,14 @@ async fn every_command_of_the_tour_does_what_the_readme_says() {
         let output = shell(&command).await;
         let said =
             String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command}\n{said}");
+        let hosts = || end_of(&log);
+        let status = output.status;
+        assert!(status.success(), "{command}\n{status}\n{said}\n{}", hosts());
         if let Some(expected) = &step.expected {
             assert!(
                 said.contains(expected),
-                "{command}\nhas no {expected:?} in\n{said}"
+                "{command}\nhas no {expected:?} in\n{said}\n{}",
+                hosts()
             );
         }
     }

@@ -48,7 +48,10 @@ fn find(guests: &Guests, options: &Options, mutant: AnyMutant) -> Option<(u64, V
                         hosts: options.hosts.unwrap_or(hosts),
                         ..options.plan(options.seeds.start + seed)
                     };
-                    let kind = options.kind(plan.seed);
+                    let kind = match mutant.needs_upgrades() {
+                        true => Kind::Upgrade,
+                        false => options.kind(plan.seed),
+                    };
                     if let Err(violation) = simulate(guests, &plan, kind, false)
                         && is_its_fault(guests, &plan, kind)
                     {

@@ -100,7 +100,7 @@ impl Options {
 
     /// Hosts of a seed.
     pub fn hosts(&self, seed: u64) -> usize {
-        let of_seed = || HOSTS[(seed / Kind::ALL.len() as u64 % HOSTS.len() as u64) as usize];
+        let of_seed = || HOSTS[(seed / Kind::TURNS.len() as u64 % HOSTS.len() as u64) as usize];
         self.hosts.unwrap_or_else(of_seed)
     }
 

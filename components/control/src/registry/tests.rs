@@ -1,5 +1,5 @@
 use super::*;
-use crate::bindings::exports::bookshop::control::registry::{Bounded, Excess};
+use crate::bindings::exports::bookshop::control::registry::{Bounded, Canary, Excess};
 use keys::Memory;
 
 fn digest(digit: char) -> String {
@@ -11,6 +11,7 @@ fn component(service: &str, digest: String) -> Component {
         service: service.into(),
         digest,
         bytes: 7,
+        canary: None,
     }
 }
 
@@ -172,4 +173,64 @@ fn what_a_later_version_wrote_ends_the_call() {
     let memory = Memory::default();
     memory.set(stored::CURRENT, &[2, 1]);
     let _ = Registry::new(&memory).revision();
+}
+
+fn with_canary(percent: u32, then: &[u32]) -> Applied {
+    let mut applied = applied("one");
+    applied.components[0].canary = Some(Canary {
+        digest: digest('c'),
+        bytes: 8,
+        percent,
+        then: then.to_vec(),
+        every_ms: 30_000,
+    });
+    applied
+}
+
+#[test]
+fn a_canary_is_kept_with_the_shares_that_are_to_come() {
+    let memory = Memory::default();
+    let registry = Registry::new(&memory);
+    assert_eq!(registry.apply(0, applied("one"), 5), Ok(1));
+    assert_eq!(registry.apply(1, with_canary(5, &[25, 100]), 6), Ok(2));
+    let current = registry.current().expect("a value");
+    let canaries: Vec<_> = current.components.iter().map(|it| &it.canary).collect();
+    assert_eq!(
+        canaries,
+        [&None, &with_canary(5, &[25, 100]).components[0].canary]
+    );
+    assert_eq!(registry.apply(2, with_canary(25, &[100]), 7), Ok(3));
+    assert_eq!(registry.apply(3, applied("one"), 8), Ok(4));
+}
+
+#[test]
+fn a_canary_that_makes_no_sense_is_refused() {
+    let memory = Memory::default();
+    let refused_as = |applied: Applied, message: &str| {
+        refused(&memory, 0, applied, Refusal::Invalid(message.into()));
+    };
+    refused_as(
+        with_canary(0, &[]),
+        "the canary of b gets 1 to 99 % of the calls, not 0",
+    );
+    refused_as(
+        with_canary(100, &[]),
+        "the canary of b gets 1 to 99 % of the calls, not 100",
+    );
+    refused_as(
+        with_canary(5, &[25, 25]),
+        "the canary of b gets 25 % after 25 %: shares grow, up to 100",
+    );
+    refused_as(
+        with_canary(5, &[101]),
+        "the canary of b gets 101 % after 5 %: shares grow, up to 100",
+    );
+    let many: Vec<u32> = (6..23).collect();
+    refused_as(
+        with_canary(5, &many),
+        "the canary of b has 17 more shares, at most 16 are kept",
+    );
+    let mut same = with_canary(5, &[]);
+    same.components[0].digest = digest('c');
+    refused_as(same, "the canary of b is the component that it has");
 }

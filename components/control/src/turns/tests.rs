@@ -111,3 +111,18 @@ fn of_too_many_hosts_the_one_that_was_silent_longest_is_forgotten() {
     assert_eq!(standings.len(), STANDINGS_MAX);
     assert!(has("new") && has("h0") && !has(&format!("h{}", STANDINGS_MAX - 1)));
 }
+
+#[test]
+fn a_host_that_is_ready_keeps_nobody_from_the_turn() {
+    let memory = Memory::default();
+    let turns = Turns::new(&memory);
+    assert!(turns.report("a", 3, Outcome::Ready, 1_000));
+    assert!(turns.report("b", 3, Outcome::Ready, 1_000));
+    let outcomes: Vec<_> = turns.standings().into_iter().map(|it| it.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Ready, Outcome::Ready]);
+    assert_eq!(turns.take("b", 3, 3, 1_001), Ok(()));
+    assert_eq!(
+        turns.take("a", 3, 3, 1_002),
+        Err(TurnRefusal::Busy("b".into()))
+    );
+}

@@ -46,6 +46,12 @@ fn a_mistake_is_named_by_its_place() {
 }
 
 #[test]
+fn a_number_that_is_skipped_may_have_any_size() {
+    check("1e501", Ok(()));
+    check("[-1e501, 1]", Ok(()));
+}
+
+#[test]
 fn a_body_is_utf_8() {
     let refusal = skip(b"\"\xff\"");
     assert_eq!(
@@ -208,6 +214,9 @@ proptest! {
     #[test]
     fn agrees_with_another_parser_on_what_is_json(body in nearly_json()) {
         let other = serde_json::from_str::<serde_json::Value>(&body);
+        // The other one keeps numbers in 64 bits. RFC 8259 has no such range, and what is skipped is not kept.
+        let too_large = matches!(&other, Err(error) if error.to_string().starts_with("number out of range"));
+        prop_assume!(!too_large);
         prop_assert_eq!(skip(body.as_bytes()).is_ok(), other.is_ok(), "{}", body);
     }
 

@@ -66,7 +66,6 @@ async fn compare(path: &Path, admin: Admin, os: &Os) -> Result<Option<String>, F
         current.revision
     );
     console::line(&format!("{since}\n{}", shown.join("\n")));
-    proposal.hand_over(&admin, os).await?;
     let put = proposal.put_in_force(current.revision, &changes, Losses::Refused, &admin, os);
     let revision = put.await?;
     Ok(Some(format!(

@@ -1,6 +1,6 @@
 //! A cluster file with its components, which may take the place of what is in force.
 
-use crate::admin::registry::{Apply, Done, Kept, Missing, Wanted};
+use crate::admin::registry::{Apply, Candidate, Done, Fits, Kept, Missing, Wanted};
 use crate::cli::admin::Admin;
 use crate::cli::failure::Failure;
 use crate::cli::output;
@@ -78,18 +78,17 @@ impl Proposal {
         })
     }
 
-    /// What is in force with another component of one service, which is in `file` unless hosts have it.
+    /// What is in force with another component of one service, or another canary; `file` has the one with that digest, unless hosts have it.
     ///
     /// # Errors
     /// This version cannot read what is in force.
     pub fn with_component(
         value: Value,
         component: Component,
-        file: Option<PathBuf>,
+        file: Option<(Digest, PathBuf)>,
     ) -> Result<Self, Failure> {
         let mut proposal = Self::again(value)?;
-        let files = file.map(|file| (component.digest.clone(), file));
-        proposal.files.extend(files);
+        proposal.files.extend(file);
         let mut components = proposal.components.iter_mut();
         if let Some(before) = components.find(|it| it.service == component.service) {
             *before = component;
@@ -135,8 +134,9 @@ impl Proposal {
     ///
     /// # Errors
     /// It does not take them, or one changed since this was read.
-    pub async fn hand_over(&self, admin: &Admin, os: &Os) -> Result<(), Failure> {
-        let digests: Vec<Digest> = self.components.iter().map(|it| it.digest.clone()).collect();
+    async fn hand_over(&self, admin: &Admin, os: &Os) -> Result<(), Failure> {
+        let named = self.components.iter().flat_map(Component::named);
+        let digests: Vec<Digest> = named.map(|it| it.digest).collect();
         let path = "/v1/control/components/missing";
         let wanted = json!(Wanted { digests });
         let Missing { missing } = admin.post(os, path, &wanted, WITHIN).await?;
@@ -163,7 +163,32 @@ impl Proposal {
         Ok(())
     }
 
-    /// Puts it in force in place of revision `base`; returns its own.
+    /// Hands the components over, and asks the host whether each that is another than in `current` could take the place of that one, if nothing else differs:
+    /// what is more is tried as a whole.
+    ///
+    /// # Errors
+    /// One could not, and why; or no host answers.
+    pub async fn check_fits(&self, current: &Value, admin: &Admin, os: &Os) -> Result<(), Failure> {
+        self.hand_over(admin, os).await?;
+        let others = self
+            .components
+            .iter()
+            .filter(|it| !current.components.contains(it));
+        let others: Vec<&Component> = others.collect();
+        if let ([other], true) = (others.as_slice(), self.text == current.config)
+            && let Some(newest) = other.named().last()
+        {
+            let candidate = json!(Candidate {
+                service: newest.service,
+                digest: newest.digest,
+            });
+            let path = "/v1/control/fits";
+            let _: Fits = admin.post(os, path, &candidate, WITHIN).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands the components over and puts it in force in place of revision `base`; returns its own.
     ///
     /// # Errors
     /// No host answers, or it refuses.
@@ -175,6 +200,7 @@ impl Proposal {
         admin: &Admin,
         os: &Os,
     ) -> Result<u64, Failure> {
+        self.hand_over(admin, os).await?;
         let summary = match base {
             0 => "the first file".into(),
             _ => summary(changes, SUMMARY_BYTES_MAX),

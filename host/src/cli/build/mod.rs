@@ -18,7 +18,7 @@ use crate::supervisor::chain;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 mod cargo;
 mod error;
@@ -92,6 +92,15 @@ pub fn staleness(config: &Config, service: &ServiceConfig, os: &Os) -> Option<Re
         &service.wasm_path(&target(config)),
         &config.workspace(),
     )
+}
+
+/// When something that the component of `service` is made from was last changed; of one that is made elsewhere, when it was made itself.
+pub fn changed(config: &Config, service: &ServiceConfig, os: &Os) -> Option<SystemTime> {
+    let (disk, wasm) = (os.disk.as_ref(), service.wasm_path(&target(config)));
+    match &service.build {
+        Some(_) => stale::newest_input(disk, &wasm, &config.workspace()),
+        None => disk.modified(&wasm).ok(),
+    }
 }
 
 /// Where cargo builds the workspace of `config`.

@@ -56,10 +56,22 @@ pub fn reason(disk: &dyn Disk, wasm: &Path, workspace: &Path) -> Option<Reason> 
     let Ok(made) = disk.modified(wasm) else {
         return Some(Reason::Missing);
     };
+    match inputs(disk, wasm, workspace) {
+        Some(inputs) => decide(made, inputs),
+        None => Some(Reason::NoRecord),
+    }
+}
+
+/// When what the component in `wasm` is made from was last changed; `None` if nobody knows.
+pub fn newest_input(disk: &dyn Disk, wasm: &Path, workspace: &Path) -> Option<SystemTime> {
+    let inputs = inputs(disk, wasm, workspace)?;
+    inputs.into_iter().filter_map(|input| input.modified).max()
+}
+
+/// All that a component is made from; `None` without cargo's record of it.
+fn inputs(disk: &dyn Disk, wasm: &Path, workspace: &Path) -> Option<Vec<Input>> {
     // Cargo writes it beside every artifact: all files it was made from.
-    let Ok(record) = disk.read(&wasm.with_extension("d")) else {
-        return Some(Reason::NoRecord);
-    };
+    let record = disk.read(&wasm.with_extension("d")).ok()?;
     let sources: Vec<PathBuf> = record_sources(&String::from_utf8_lossy(&record))
         .into_iter()
         .map(|path| workspace.join(path))
@@ -75,7 +87,7 @@ pub fn reason(disk: &dyn Disk, wasm: &Path, workspace: &Path) -> Option<Reason> 
     };
     let optional: Vec<Input> = optional.map(|path| input(path, false)).collect();
     let required = sources.into_iter().map(|path| input(path, true));
-    decide(made, required.chain(optional))
+    Some(required.chain(optional).collect())
 }
 
 /// The decision itself. A file as old as the component was there when it was made.

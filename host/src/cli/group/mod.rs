@@ -6,6 +6,7 @@ use crate::cli::admin::Admin;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Paint, Style};
 use crate::cli::table::{Cell, Table};
+use crate::component::short_digest;
 use crate::config::{HostName, ServiceName};
 use crate::os::Os;
 use clap::{Args, Subcommand};
@@ -198,7 +199,7 @@ fn text(group: &GroupPart, style: Style) -> String {
     let nothing = || Cell::new(Paint::Dim, "-");
     let number = |number: Option<u64>| number.map_or_else(nothing, |it| it.to_string().into());
     for replica in &group.replicas {
-        let hash = replica.state_hash.as_deref().map(output::short_digest);
+        let hash = replica.state_hash.as_deref().map(short_digest);
         let hash = match &replica.diverged {
             Some(_) => Cell::new(Paint::Bad, "diverged"),
             None => hash.map_or_else(nothing, Cell::from),

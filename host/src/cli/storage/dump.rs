@@ -329,6 +329,7 @@ impl WriteDump {
     fn of((key, value): &(Bytes, Option<Bytes>)) -> Self {
         let (kind, rest) = match key.split_first() {
             _ if key.as_ref() == META => ("meta", &key[1..]),
+            _ if key.as_ref() == keyspace::MIGRATED => ("migrated", &key[1..]),
             Some((&DATA, rest)) => ("key", rest),
             Some((&SESSION, rest)) => ("session", rest),
             Some((&(keyspace::SESSION_ORDER | keyspace::EXPIRED_ORDER), rest)) => {

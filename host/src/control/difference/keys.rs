@@ -1,6 +1,7 @@
 //! The keys of each section with their values, written as in a file. Two sections that are the same come to the same list.
 
 use super::Side;
+use crate::component::short_digest;
 use crate::config::{Config, Host, HostName, InstanceMode, Limits, ServiceConfig, StorageMode};
 use crate::config::{duration, size};
 use std::fmt::Display;
@@ -133,6 +134,11 @@ fn code(side: Side<'_>, service: &ServiceConfig) -> Keys {
     let mut components = side.components.iter();
     let component = components.find(|it| it.service == service.name.as_str());
     let mut keys = Vec::from_iter(component.map(|it| key(COMPONENT, &it.digest)));
+    let canary = component.and_then(|it| it.canary.as_ref());
+    keys.extend(canary.map(|it| {
+        let share = format!("{} with {} %", short_digest(&it.digest), it.percent);
+        key("canary", share)
+    }));
     keys.push(key("wasm", &service.wasm));
     keys.extend(
         service

@@ -26,6 +26,7 @@ fn component(service: &str, digit: &str) -> Component {
         service: service.into(),
         digest: digit.repeat(64),
         bytes: 1,
+        canary: None,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::groups::journal::Order;
 use crate::groups::snapshots::{self, Fetch, Staged};
 use crate::os::task;
 use crate::replica::identity::Position;
-use crate::replica::member::{Input, MemberError};
+use crate::replica::member::Input;
 use crate::state::{Base, Staging, StoreError, View};
 use crate::supervisor::chain;
 use std::time::Duration;
@@ -42,10 +42,14 @@ impl Owner {
         }));
     }
 
-    pub(super) fn fetched(&mut self, staged: Staged) -> Result<(), MemberError> {
+    pub(super) fn fetched(&mut self, staged: Staged) -> Result<(), Ended> {
         self.fetching = None;
         match staged.staging {
             Ok(staging) => {
+                let mut before = self.staged.iter();
+                if before.any(|(_, staging)| staging.is_in_place()) {
+                    return Err(self.half_installed());
+                }
                 self.staged = Some((staged.at, staging));
                 Ok(())
             }
@@ -55,9 +59,19 @@ impl Owner {
                     self.parts.name
                 );
                 self.parts.log.warn(None, &line);
-                self.tell(Input::NotFetched)
+                Ok(self.tell(Input::NotFetched)?)
             }
         }
+    }
+
+    /// A state is in the store, the disk had no room to say so, and another leader has another one by now. What the replica has is older than what the store
+    /// has; its own record says that this may be, so a start makes them fit again.
+    fn half_installed(&self) -> Ended {
+        self.parts.fatal.report(&format!(
+            "the state of {} was put in place on a full disk, and is not wanted any more; the next start goes on with it",
+            self.parts.name
+        ));
+        Ended::Alone
     }
 
     /// Whether a fetched state can be put in place now: not while a checkpoint folds the old one.
@@ -72,6 +86,9 @@ impl Owner {
             return Ok(());
         };
         if !self.member.wants(at) {
+            if staging.is_in_place() {
+                return Err(self.half_installed());
+            }
             self.tell(Input::NotFetched)?;
             return Ok(());
         }

@@ -11,7 +11,8 @@ use crate::replica::keyspace::Meta;
 use crate::replica::member::{Input, MemberError};
 use crate::replica::sessions::{Recorded, SessionKey};
 use crate::replica::work::{Access, Work};
-use crate::services::{FunctionType, Slot, not_running};
+use crate::services::{Slot, not_running};
+use crate::signature::Signature;
 use crate::state::View;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +23,10 @@ const HANDLER_CALLER: &str = "host";
 
 impl Owner {
     pub(super) fn admit(&mut self, command: Command) -> Result<(), MemberError> {
-        let types = self.slot().and_then(Slot::types);
-        let types = types.and_then(|types| types.get(&command.function).cloned());
+        let types = command.types.clone().or_else(|| {
+            let types = self.slot().and_then(Slot::types)?;
+            Some(Arc::clone(&types.get(&command.function)?.signature))
+        });
         let key = match (&command.envelope.idempotency_key, &types) {
             (Some(key), Some(types)) => match run::session_key(key, types, &command.arguments) {
                 Ok(key) => Some(key),
@@ -47,7 +50,7 @@ impl Owner {
     fn admitted(
         &mut self,
         command: Command,
-        types: Option<Arc<FunctionType>>,
+        types: Option<Arc<Signature>>,
         key: Option<SessionKey>,
     ) -> Result<(), MemberError> {
         let id = CommandId(self.next_command);
@@ -109,8 +112,13 @@ impl Owner {
         let failed = Some(Event::Ran(Outcome::Failed));
         let services = Arc::clone(&self.parts.services);
         let slot = self.parts.service.and_then(|id| services.get(id));
-        let Some((version, slot)) = slot.and_then(|slot| Some((slot.running()?, slot))) else {
-            let error = self.slot().map(not_running);
+        let Some((version, slot)) = slot.and_then(|slot| Some((slot.writer(meta.form)?, slot)))
+        else {
+            // Whoever can go on with the state leads or runs here soon.
+            let error = self.slot().map(|slot| match slot.running() {
+                Some(_) => self.elsewhere(),
+                None => not_running(slot),
+            });
             if let (Job::Command { id, .. }, Some(error)) = (&job, error)
                 && let Some(waiting) = self.commands.remove(id)
             {
@@ -134,7 +142,8 @@ impl Owner {
                     function: Arc::clone(&waiting.command.function),
                     arguments: std::mem::take(&mut waiting.command.arguments),
                     envelope: waiting.command.envelope.clone(),
-                    keeps: waiting.types.clone().filter(|_| keeps_answer),
+                    types: waiting.types.clone(),
+                    keeps_answer,
                 };
                 (Some(id), call)
             }
@@ -225,7 +234,7 @@ impl Owner {
         let Some(results) = results.filter(|it| it.hash().to_bytes() == recorded.type_hash) else {
             return Err(CallError::KeyExpired {
                 service,
-                message: "the call was executed by an older version of the service, whose answer has another type".into(),
+                message: "the call was executed, and its answer was kept with other types than the caller has now".into(),
             });
         };
         let bytes_max = recorded

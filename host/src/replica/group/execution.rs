@@ -143,6 +143,7 @@ impl Group {
         let mut draft = Draft::new(speculative, self.speculative_meta());
         draft.meta.time_ms = draft.meta.time_ms.max(running.time_ms);
         draft.meta.data_bytes = effects.data_bytes;
+        draft.meta.form = effects.form.unwrap_or(draft.meta.form);
         draft.extend(effects.writes);
         match &running.waiting {
             Waiting::Command(_, key) => {

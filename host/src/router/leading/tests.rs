@@ -178,6 +178,7 @@ impl Scene {
                 interface: "test:keeper/keeper".into(),
                 function: "keep".into(),
             }),
+            types: None,
             arguments: Payload::Values(vec![Val::U32(7)]),
             envelope,
             reach,

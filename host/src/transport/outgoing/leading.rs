@@ -2,13 +2,13 @@
 //!
 //! Makes one attempt on one host and says what may come of another; the router decides where to go.
 
-use super::{Failed, Outgoing, find};
+use super::{Failed, Outgoing};
 use crate::call_error::CallError;
-use crate::dispatch::FunctionName;
 use crate::envelope::Envelope;
 use crate::os::clock::{Elapsed, sleep, timeout_at};
 use crate::replica::standing::Standing;
-use crate::services::{FunctionType, Slot};
+use crate::services::Slot;
+use crate::signature::Signature;
 use crate::transport::peers::Peers;
 use crate::transport::peers::leads::Lead;
 use bytes::Bytes;
@@ -24,7 +24,7 @@ const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// A command as it is sent, however often.
 pub struct Prepared {
-    function: Arc<FunctionType>,
+    function: Arc<Signature>,
     body: Bytes,
 }
 
@@ -32,9 +32,12 @@ impl Prepared {
     /// Writes the arguments of a function of `slot`.
     ///
     /// # Errors
-    /// [`CallError::NotFound`], [`CallError::Incompatible`]; [`CallError::Unavailable`]: its types are not known here.
-    pub fn new(slot: &Slot, function: &FunctionName, arguments: &[Val]) -> Result<Self, CallError> {
-        let function = find(slot, function)?;
+    /// [`CallError::Incompatible`]: a bug of whoever made them.
+    pub fn new(
+        slot: &Slot,
+        function: Arc<Signature>,
+        arguments: &[Val],
+    ) -> Result<Self, CallError> {
         let encoded = function.types.arguments.encode(arguments);
         let encoded = encoded.map_err(|error| incompatible(slot, error.to_string()))?;
         Ok(Self {

@@ -146,7 +146,8 @@ impl Control {
         let believed = self.clients[client].turn;
         let revision = believed.unwrap_or_else(|| self.revision(client, random));
         let outcome = match random.below(100) {
-            0..75 => json!("running"),
+            0..40 => json!("running"),
+            40..75 => json!("ready"),
             75..97 => json!({ "failed": format!("{host} has no room") }),
             // Cut off in the middle of a character.
             _ => json!({ "failed": format!("!{}", "é".repeat(600)) }),

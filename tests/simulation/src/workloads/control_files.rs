@@ -19,7 +19,19 @@ pub struct File {
 }
 
 fn component(service: &str, digest: String) -> Value {
-    json!({ "service": service, "digest": digest, "bytes": 1_000 + service.len() })
+    json!({ "service": service, "digest": digest, "bytes": 1_000 + service.len(), "canary": null })
+}
+
+/// The same with another component that gets a share of the calls.
+fn with_canary(mut component: Value, number: u64) -> Value {
+    component["canary"] = json!({
+        "digest": format!("{:064x}", number + 1),
+        "bytes": 1_000,
+        "percent": 1 + number % 9,
+        "then": [10, 10 + number % 90 + 1],
+        "every-ms": number,
+    });
+    component
 }
 
 impl File {
@@ -35,6 +47,9 @@ impl File {
         let mut components: Vec<Value> = services
             .map(|service| component(service, format!("{number:064x}")))
             .collect();
+        if number.is_multiple_of(3) {
+            components[0] = with_canary(components[0].clone(), number);
+        }
         for place in 1..components.len() {
             components.swap(place, random.below(place as u64 + 1) as usize);
         }
@@ -49,7 +64,12 @@ impl File {
     /// The same file with something that is never accepted.
     pub fn spoiled(mut self, random: &mut Random) -> Self {
         let digest = "0".repeat(64);
-        match random.below(8) {
+        match random.below(9) {
+            8 => {
+                let mut canary = with_canary(self.components[0].clone(), 1);
+                canary["canary"]["then"] = json!([10, 10]);
+                self.components[0] = canary;
+            }
             0 => self.config = "#".repeat((256 << 10) + 1),
             1 => self.by = "b".repeat(129),
             2 => self.summary = "é".repeat(1_025),

@@ -195,4 +195,13 @@ fn is_well_formed(component: &Value) -> bool {
         && digest
             .chars()
             .all(|digit| "0123456789abcdef".contains(digit))
+        && (component["canary"].is_null() || grows(&component["canary"]))
+}
+
+/// Whether the shares of a canary grow.
+fn grows(canary: &Value) -> bool {
+    let then = canary["then"].as_array().into_iter().flatten();
+    let shares = std::iter::once(&canary["percent"]).chain(then);
+    let shares: Vec<u64> = shares.filter_map(Value::as_u64).collect();
+    shares.windows(2).all(|pair| pair[0] < pair[1])
 }

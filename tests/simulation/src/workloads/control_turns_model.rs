@@ -12,8 +12,10 @@ const REASON_BYTES_MAX: usize = 1 << 10;
 #[derive(Debug, Clone, PartialEq)]
 struct Standing {
     revision: u64,
-    /// Why it could not run that; none if it does.
+    /// Why it could not run that; none if it does, or is about to.
     failure: Option<String>,
+    /// Whether it is about to.
+    is_ready: bool,
     at_ms: u64,
 }
 
@@ -78,6 +80,7 @@ impl TurnsModel {
         let standing = Standing {
             revision,
             failure: outcome["failed"].as_str().map(cut),
+            is_ready: *outcome == "ready",
             at_ms: now_ms,
         };
         self.standings.insert(host.to_owned(), standing);
@@ -89,6 +92,7 @@ impl TurnsModel {
     pub fn standings(&self) -> Value {
         let standing = |(host, standing): (&String, &Standing)| {
             let outcome = match &standing.failure {
+                None if standing.is_ready => json!("ready"),
                 None => json!("running"),
                 Some(reason) => json!({ "failed": reason }),
             };

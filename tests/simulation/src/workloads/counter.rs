@@ -1,4 +1,4 @@
-//! Two services that count: when they are called, when a timer goes off, and when the other one sends them a message.
+//! Two services that count: when they are called, when a timer goes off, and when the other one sends them a message. Also while others take their place.
 
 use super::{choose, same};
 use bookshop_host::simulation::{Committed, Heard, Look, Looked, Random, Request, Workload};
@@ -27,6 +27,17 @@ pub struct Counter {
     services: BTreeMap<String, Counts>,
     next_key: u64,
     next_message: u64,
+    is_upgraded: bool,
+}
+
+impl Counter {
+    /// With other versions that take the place of both.
+    pub fn upgraded() -> Self {
+        Self {
+            is_upgraded: true,
+            ..Self::default()
+        }
+    }
 }
 
 fn text(value: &Value) -> &str {
@@ -81,6 +92,13 @@ impl Counts {
 impl Workload for Counter {
     fn services(&self) -> &'static [&'static str] {
         &["counter", "keeper"]
+    }
+
+    fn upgrades(&self) -> &'static [(&'static str, &'static str)] {
+        match self.is_upgraded {
+            true => &[("counter", "keeper-next"), ("keeper", "keeper-next")],
+            false => &[],
+        }
     }
 
     fn next(&mut self, _client: usize, random: &mut Random) -> Option<Request> {

@@ -32,11 +32,13 @@ pub enum Kind {
     Counter,
     /// The cluster's own state: files, and hosts that take turns with them.
     Control,
+    /// The two counters, which other versions take the place of that keep counts in another form.
+    Upgrade,
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
+    /// Those that seeds take turns with.
+    pub const TURNS: [Self; 6] = [
         Self::Queue,
         Self::Database,
         Self::Orders,
@@ -47,7 +49,12 @@ impl Kind {
 
     /// The one that a seed runs if nothing else is asked for.
     pub fn of_seed(seed: u64) -> Self {
-        Self::ALL[(seed % Self::ALL.len() as u64) as usize]
+        let turns = Self::TURNS.len() as u64;
+        match Self::TURNS[(seed % turns) as usize] {
+            // In three of eight turns, with another number of hosts each.
+            Self::Counter if matches!(seed / turns % 8, 1..=3) => Self::Upgrade,
+            kind => kind,
+        }
     }
 
     /// Its name on the command line.
@@ -59,6 +66,7 @@ impl Kind {
             Self::Shop => "shop",
             Self::Counter => "counter",
             Self::Control => "control",
+            Self::Upgrade => "upgrade",
         }
     }
 
@@ -70,6 +78,7 @@ impl Kind {
             Self::Orders => Box::new(shop::Shop::new(clients, shop::Workers::None)),
             Self::Shop => Box::new(shop::Shop::new(clients, shop::Workers::Some)),
             Self::Counter => Box::new(counter::Counter::default()),
+            Self::Upgrade => Box::new(counter::Counter::upgraded()),
             Self::Control => Box::new(control::Control::new(clients)),
         }
     }

@@ -31,7 +31,7 @@ const LAYERS: [(&str, &str); 9] = [
     ),
     (
         "values",
-        "client codec config envelope call_error payload dispatch interface json",
+        "client codec config envelope call_error payload dispatch interface json signature",
     ),
 ];
 
