@@ -6,6 +6,7 @@ use crate::shop_client::ShopClient;
 use crate::{Outcome, paths, process};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,6 +27,23 @@ pub struct Cluster {
     places: BTreeMap<String, usize>,
     /// When its process was started.
     pub started: Instant,
+}
+
+/// Runs a command of the program at a host.
+///
+/// # Errors
+/// What the program says when it fails.
+pub fn operate(program: &Path, admin: SocketAddr, arguments: &[&str]) -> Outcome {
+    let mut command = Command::new(program);
+    let admin = admin.to_string();
+    let output = command.args(arguments).args(["--admin", &admin]).output()?;
+    match output.status.success() {
+        true => Ok(()),
+        false => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(format!("{arguments:?}: {said}").into())
+        }
+    }
 }
 
 impl Cluster {
@@ -77,6 +95,14 @@ impl Cluster {
             places: file.places.clone(),
             started,
         })
+    }
+
+    /// What it has said so far.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn said(&self) -> Outcome<String> {
+        Ok(std::fs::read_to_string(&self.log)?)
     }
 
     /// The process that was started.

@@ -104,8 +104,14 @@ impl Draft {
         let found = self.services().and_then(|it| it.get_mut(service));
         let found = found.and_then(Value::as_table_mut);
         let found = found.ok_or_else(|| format!("the file has no service {service}"))?;
-        let watch = Table::from_iter([("watch".to_owned(), Value::from("1ms"))]);
-        found.insert("swap".into(), watch.into());
+        // What the machine does meanwhile must not take a swap back.
+        let never = [
+            ("watch", Value::from("1ms")),
+            ("errors-max-permille", Value::from(1_000)),
+            ("latency-max-percent", Value::from(100_000)),
+        ];
+        let never = never.map(|(key, value)| (key.to_owned(), value));
+        found.insert("swap".into(), Table::from_iter(never).into());
         Ok(self)
     }
 
@@ -283,7 +289,10 @@ pub fn free_addresses(count: usize) -> Outcome<Vec<SocketAddr>> {
 }
 
 /// The same component with another digest: a custom section at its end says `name`.
-fn renamed(component: &[u8], name: &str) -> Outcome<Vec<u8>> {
+///
+/// # Errors
+/// The name is too long.
+pub fn renamed(component: &[u8], name: &str) -> Outcome<Vec<u8>> {
     /// Section code of custom sections (Component Model, Binary.md).
     const CUSTOM: u8 = 0;
     // Lengths below 128 take one byte in LEB128.

@@ -133,6 +133,7 @@ impl Call {
         let invocation = Invocation {
             service: self.service.id,
             function: Arc::clone(&self.function),
+            types: None,
             arguments: Payload::Values(arguments.to_vec()),
             envelope,
             reach: Reach::Cluster,

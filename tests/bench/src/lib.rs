@@ -27,6 +27,7 @@ pub mod replicas;
 pub mod replicas_failover;
 pub mod replicas_host;
 pub mod replicas_peers;
+pub mod replicas_writers;
 pub mod report;
 pub mod scale;
 pub mod scratch;
@@ -41,6 +42,7 @@ pub mod statistics;
 pub mod swap;
 pub mod tonic;
 pub mod two_hosts;
+pub mod upgrade;
 pub mod wrk;
 
 /// What a measurement ends with: its rows are already in the report.

@@ -4,7 +4,7 @@ use bench::report::Report;
 use bench::scale::Scale;
 use bench::{
     Outcome, calls, checkout, child, hello, hop, memory, noise, paths, remote, replicas,
-    replicas_failover, spread, start, state, swap,
+    replicas_failover, spread, start, state, swap, upgrade,
 };
 use bookshop_host::supervisor::chain;
 use clap::{Parser, ValueEnum};
@@ -66,6 +66,8 @@ enum Name {
     Spread,
     /// What customers feel of a swap of a component, and of a restart in place (C1).
     Swap,
+    /// What writers feel of an upgrade of a service with three replicas (C2).
+    Upgrade,
     /// Hello world over HTTP, beside `wasmtime serve` (S3).
     Hello,
     /// The machine alone.
@@ -145,6 +147,7 @@ fn one(name: Name, scale: &Scale, report: &mut Report) -> Outcome {
         Name::Elections => replicas_failover::elections(scale, report),
         Name::Spread => spread::measure(scale, report),
         Name::Swap => swap::measure(scale, report),
+        Name::Upgrade => upgrade::measure(scale, report),
         Name::Hello => hello::measure(scale, report),
         // Taken before and after everything else anyway.
         Name::Noise | Name::All => Ok(()),

@@ -1,28 +1,17 @@
 //! R5 and R6: how long nobody's write is acknowledged when the leader goes, whether one that was acknowledged is lost, and elections that nobody needs.
 
 use crate::cluster::Cluster;
-use crate::cluster_file::Addresses;
-use crate::replicas_host::{self, Hosts, PATIENCE};
+use crate::replicas_host::{self, Hosts};
 use crate::replicas_peers::{Etcd, Peer, run};
+use crate::replicas_writers::{CLIENTS, SERVICE, Writers, longest_gap};
 use crate::report::{Report, Row};
 use crate::scale::Scale;
 use crate::statistics::Samples;
 use crate::{Outcome, process};
-use bookshop_host::client::{CallOptions, Client, RemoteFunction};
-use bookshop_host::os::Os;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-use wasmtime::component::Val;
 
-/// The service that is written to.
-const SERVICE: &str = "database-pooled";
-/// Clients that write without pause.
-const CLIENTS: usize = 16;
-/// A client goes on to the next host after an error, or when it has waited so long: what etcd's client does.
-const PATIENCE_OF_CLIENT: Duration = Duration::from_millis(100);
-const PAUSE: Duration = Duration::from_millis(2);
 /// Writes before the failure, and after it.
 const BEFORE: Duration = Duration::from_secs(2);
 const AFTER: Duration = Duration::from_secs(3);
@@ -108,27 +97,20 @@ fn trial(runtime: &Runtime, hosts: &Hosts, failure: Failure) -> Outcome<Trial> {
         .filter(|place| *place != leader)
         .collect();
     let pairs: Vec<(usize, usize)> = others.iter().map(|other| (leader, *other)).collect();
-    let (acknowledged, failed) = std::thread::scope(|scope| {
-        let failing = scope.spawn(|| {
-            std::thread::sleep(BEFORE);
-            match failure {
-                Failure::Killed => crate::child::kill(pids[leader]),
-                Failure::CutOff => hosts.cut(&pairs),
-            }
-        });
-        let acknowledged = runtime.block_on(writers.write_for(BEFORE + AFTER));
-        (acknowledged, failing.join())
-    });
-    failed.map_err(|_| "the failing thread panicked")??;
+    let fail = || {
+        std::thread::sleep(BEFORE);
+        match failure {
+            Failure::Killed => crate::child::kill(pids[leader]),
+            Failure::CutOff => hosts.cut(&pairs),
+        }
+    };
+    let (times, ()) = writers.write_while(runtime, BEFORE + AFTER, fail)?;
     if failure == Failure::CutOff {
         hosts.heal()?;
     }
-    let mut times = acknowledged?;
-    times.sort_unstable();
-    let gap = times.windows(2).map(|pair| pair[1] - pair[0]).max();
     hosts.settled(SERVICE)?;
     Ok(Trial {
-        gap: gap.ok_or("no write was acknowledged")?,
+        gap: longest_gap(&times)?,
         lost: runtime.block_on(writers.lost())?,
     })
 }
@@ -151,153 +133,6 @@ fn etcd_killed(etcd: &Etcd, kills: usize) -> Outcome<Samples> {
     Ok(gaps)
 }
 
-/// Clients that write, each to a key of its own, so that it can be seen afterwards whether a write is lost.
-#[derive(Clone)]
-struct Writers(Arc<Shared>);
-
-struct Shared {
-    hosts: Vec<Addresses>,
-    first: usize,
-    /// One connection to each host, if it is there.
-    connections: Vec<tokio::sync::Mutex<Option<(RemoteFunction, RemoteFunction)>>>,
-    acknowledged: Mutex<Vec<Instant>>,
-    /// The last number that each client was told is written.
-    last: Vec<AtomicU64>,
-}
-
-impl Writers {
-    fn new(hosts: &[Addresses], first: usize) -> Self {
-        Self(Arc::new(Shared {
-            hosts: hosts.to_vec(),
-            first,
-            connections: hosts
-                .iter()
-                .map(|_| tokio::sync::Mutex::default())
-                .collect(),
-            acknowledged: Mutex::default(),
-            last: (0..CLIENTS).map(|_| AtomicU64::new(0)).collect(),
-        }))
-    }
-
-    /// When writes were acknowledged.
-    async fn write_for(&self, time: Duration) -> Outcome<Vec<Instant>> {
-        let end = Instant::now() + time;
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| tokio::spawn(self.clone().write_until(client, end)))
-            .collect();
-        for client in clients {
-            client.await?;
-        }
-        let times = self.0.acknowledged.lock();
-        Ok(times.unwrap_or_else(PoisonError::into_inner).clone())
-    }
-
-    async fn write_until(self, client: usize, end: Instant) {
-        let shared = &self.0;
-        let (mut place, mut number) = (shared.first, 0);
-        while Instant::now() < end {
-            number += 1;
-            let write = self.write(place, client, number);
-            match tokio::time::timeout(PATIENCE_OF_CLIENT, write).await {
-                Ok(Ok(())) => {
-                    shared.last[client].store(number, Ordering::Relaxed);
-                    let times = shared.acknowledged.lock();
-                    times
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(Instant::now());
-                }
-                Ok(Err(_)) | Err(_) => {
-                    place = (place + 1) % shared.hosts.len();
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
-        }
-    }
-
-    async fn write(&self, place: usize, client: usize, number: u64) -> Outcome {
-        let (set, _) = self.functions(place).await?;
-        let bytes = number.to_be_bytes().into_iter().cycle();
-        let value = bytes.take(crate::state_host::VALUE_BYTES).map(Val::U8);
-        let arguments = [key(client), Val::List(value.collect())];
-        let options = CallOptions {
-            timeout: Some(PATIENCE_OF_CLIENT),
-            ..CallOptions::default()
-        };
-        let answer = set.call(&arguments, &options).await;
-        match answer {
-            Ok(answer) if matches!(answer[..], [Val::Result(Ok(_))]) => Ok(()),
-            Ok(answer) => Err(format!("{answer:?}").into()),
-            Err(error) => {
-                // A host that was started again has to be connected to anew.
-                *self.0.connections[place].lock().await = None;
-                Err(error.into())
-            }
-        }
-    }
-
-    async fn functions(&self, place: usize) -> Outcome<(RemoteFunction, RemoteFunction)> {
-        let mut connection = self.0.connections[place].lock().await;
-        if let Some(functions) = &*connection {
-            return Ok(functions.clone());
-        }
-        let client = Client::connect(self.0.hosts[place].api, &Os::real()).await?;
-        let set = client.function(SERVICE, "set").await?;
-        let get = client.function(SERVICE, "get").await?;
-        Ok(connection.insert((set, get)).clone())
-    }
-
-    /// How many clients do not find what they were told is written.
-    async fn lost(&self) -> Outcome<usize> {
-        let mut lost = 0;
-        for client in 0..CLIENTS {
-            let last = self.0.last[client].load(Ordering::Relaxed);
-            if last > 0 && self.read(client).await? < last {
-                lost += 1;
-            }
-        }
-        Ok(lost)
-    }
-
-    async fn read(&self, client: usize) -> Outcome<u64> {
-        let (_, get) = self.functions(self.0.first).await?;
-        let options = CallOptions {
-            timeout: Some(PATIENCE),
-            ..CallOptions::default()
-        };
-        let answer = get.call(&[key(client)], &options).await?;
-        number(&answer).ok_or_else(|| format!("no value: {answer:?}").into())
-    }
-}
-
-fn key(client: usize) -> Val {
-    Val::String(format!("gap-{client}"))
-}
-
-/// The number that a value was made of.
-fn number(answer: &[Val]) -> Option<u64> {
-    let [Val::Result(Ok(Some(found)))] = answer else {
-        return None;
-    };
-    let Val::Option(Some(entry)) = &**found else {
-        return None;
-    };
-    let Val::Record(fields) = &**entry else {
-        return None;
-    };
-    let (_, value) = fields.iter().find(|(name, _)| name == "value")?;
-    let Val::List(bytes) = value else {
-        return None;
-    };
-    let mut number = [0; 8];
-    for (to, from) in number.iter_mut().zip(bytes) {
-        let Val::U8(byte) = from else {
-            return None;
-        };
-        *to = *byte;
-    }
-    Some(u64::from_be_bytes(number))
-}
-
 /// R6.
 ///
 /// # Errors
@@ -311,8 +146,7 @@ pub fn elections(scale: &Scale, report: &mut Report) -> Outcome {
     let (leader, follower) = (before.leader, (before.leader + 1) % hosts.addresses().len());
     let writers = Writers::new(hosts.addresses(), leader);
     let is_over = AtomicBool::new(false);
-    let (mut flaps, mut gap) = (0, Duration::ZERO);
-    std::thread::scope(|scope| -> Outcome {
+    let (times, flaps) = std::thread::scope(|scope| {
         // Load alone leaves the machine idle while it waits for the disk.
         for _ in 0..process::cores() {
             scope.spawn(|| {
@@ -321,9 +155,8 @@ pub fn elections(scale: &Scale, report: &mut Report) -> Outcome {
                 }
             });
         }
-        let writing = scope.spawn(|| runtime.block_on(writers.write_for(scale.flapping)));
-        let end = Instant::now() + scale.flapping;
-        let mut flap = || -> Outcome {
+        let written = writers.write_while(&runtime, scale.flapping, || {
+            let (end, mut flaps) = (Instant::now() + scale.flapping, 0);
             while Instant::now() < end {
                 hosts.cut(&[(leader, follower)])?;
                 std::thread::sleep(FLAP);
@@ -331,18 +164,12 @@ pub fn elections(scale: &Scale, report: &mut Report) -> Outcome {
                 std::thread::sleep(FLAP);
                 flaps += 1;
             }
-            Ok(())
-        };
-        let flapped = flap();
-        let times = writing.join().map_err(|_| "the writing thread panicked");
+            Ok(flaps)
+        });
         is_over.store(true, Ordering::Relaxed);
-        flapped?;
-        let mut times = times??;
-        times.sort_unstable();
-        let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
-        gap = gaps.max().ok_or("no write was acknowledged")?;
-        Ok(())
+        written
     })?;
+    let gap = longest_gap(&times)?;
     hosts.heal()?;
     let after = hosts.settled(SERVICE)?;
     let lost = runtime.block_on(writers.lost())?;

@@ -25,6 +25,18 @@ const SERVICES: [(&str, &str); 2] = [
 /// # Errors
 /// A component is not built.
 pub fn file() -> Outcome<ClusterFile> {
+    draft()?.write()
+}
+
+/// The same, where components can be swapped.
+///
+/// # Errors
+/// A component is not built.
+pub fn controlled_file(swapped: &str) -> Outcome<ClusterFile> {
+    draft()?.controlled(swapped)?.write()
+}
+
+fn draft() -> Outcome<Draft> {
     let mut text = "[cluster]\nname = \"replicas\"\n\n[chaos]\nenabled = true\n".to_owned();
     for host in HOSTS {
         text += &format!("\n[[host]]\nname = {host:?}\n");
@@ -38,7 +50,7 @@ pub fn file() -> Outcome<ClusterFile> {
             );
         }
     }
-    Draft::of(&text)?.write()
+    Draft::of(&text)
 }
 
 /// Where one of the hosts keeps its log: the disk that floors are taken on.
@@ -55,11 +67,16 @@ pub fn folder() -> Outcome<PathBuf> {
 /// Files cannot be removed.
 pub fn forget() -> Outcome {
     for host in HOSTS {
-        for part in ["log", "state"] {
-            let part = paths::data()?.join(host).join(part);
+        let folder = paths::data()?.join(host);
+        for part in ["log", "state", "components"] {
+            let part = folder.join(part);
             if part.exists() {
                 std::fs::remove_dir_all(part)?;
             }
+        }
+        let taken = folder.join("taken.json");
+        if taken.exists() {
+            std::fs::remove_file(taken)?;
         }
     }
     Ok(())
@@ -111,6 +128,14 @@ impl Hosts {
     /// One does not answer.
     pub fn pids(&self) -> Outcome<Vec<u32>> {
         self.cluster.host_pids()
+    }
+
+    /// Tries again and again until `attempt` succeeds.
+    ///
+    /// # Errors
+    /// As of [`Cluster::until`], after [`PATIENCE`].
+    pub fn until(&mut self, attempt: impl FnMut() -> Outcome) -> Outcome {
+        self.cluster.until(PATIENCE, attempt)
     }
 
     /// Waits until all replicas of a service are there and agree who leads.
