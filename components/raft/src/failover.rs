@@ -1,18 +1,21 @@
-//! What to do when the connection to the leader breaks: do not wait for a timeout, but do not campaign all at once either.
+//! Who campaigns when the leader is gone: do not wait for a timeout where its connection broke, but do not campaign all at once either.
 //!
-//! The living voter with the lowest id campaigns at once, the next ones later, one after the other, unless somebody leads by then. A replica that has
-//! not noticed yet refuses to vote against its leader; it remembers that it was asked, and answers when it notices.
+//! The living voter with the lowest id campaigns at once, the next ones later, one after the other, unless somebody leads by then. Who would vote for one
+//! that asks waits for it; who would not, since that one lacks entries, campaigns at once. A replica that has not noticed yet refuses to vote against its
+//! leader; it remembers that it was asked, and answers when it notices. Two that asked for votes in the same term try again in the same order, instead of
+//! waiting for a timeout.
 
 use crate::Message;
 use std::collections::BTreeSet;
 
-/// How much later the next voter campaigns: some round trips and syncs of the one before.
-const STAGGER_MS: u64 = 5;
+/// How much later the next voter campaigns: two round trips and a sync of the one before, on processors that are busy with all the calls that
+/// lost their leader. Two at once would get one vote each, which costs more than this.
+const STAGGER_MS: u64 = 30;
 
 /// What is known about lost connections.
 #[derive(Default)]
 pub struct Failover {
-    /// Replicas whose connection broke, and of which nothing was heard since.
+    /// Replicas whose connection broke, and that are not known to be back. Followers say nothing to each other while they have a leader.
     lost: BTreeSet<u64>,
     /// The last leader that was known: a replica that voted in vain since then knows none.
     last_leader: u64,
@@ -31,7 +34,7 @@ impl Failover {
         }
     }
 
-    /// Something came from a replica.
+    /// Something came from a replica, or could.
     pub fn heard(&mut self, id: u64) {
         self.lost.remove(&id);
     }
@@ -40,6 +43,12 @@ impl Failover {
     pub fn lose(&mut self, id: u64, leader: u64) -> bool {
         self.lost.insert(id);
         id == leader || (leader == 0 && id == self.last_leader)
+    }
+
+    /// How many ticks a replica waits longer for a leader that fell silent if `rank` others are to campaign before. One, at least: the others count
+    /// from their own ticks, and shall have given up that leader too.
+    pub fn stagger_ticks(rank: u64, tick_ms: u64) -> u64 {
+        1 + rank.saturating_mul(STAGGER_MS.div_ceil(tick_ms.max(1)))
     }
 
     /// How many living voters come before `me`.
@@ -52,6 +61,20 @@ impl Failover {
     /// Campaign when `rank` others had their chance.
     pub fn campaign_later(&mut self, now_ms: u64, rank: u64, term: u64) {
         self.campaign = Some((now_ms + STAGGER_MS * rank, term));
+    }
+
+    /// Somebody else has a chance to be elected: campaign only if that comes to nothing.
+    pub fn give_way(&mut self, now_ms: u64) {
+        if let Some((at_ms, _)) = &mut self.campaign {
+            *at_ms = (*at_ms).max(now_ms + STAGGER_MS);
+        }
+    }
+
+    /// Who comes before cannot be elected: no need to wait for it.
+    pub fn hurry(&mut self, now_ms: u64) {
+        if let Some((at_ms, _)) = &mut self.campaign {
+            *at_ms = (*at_ms).min(now_ms);
+        }
     }
 
     /// When to campaign.
@@ -117,13 +140,28 @@ mod tests {
     fn nobody_campaigns_late_after_somebody_else() {
         let mut failover = Failover::default();
         failover.campaign_later(100, 2, 7);
-        assert!(!failover.is_due(109, 7));
-        assert!(failover.is_due(110, 7));
-        assert!(!failover.is_due(111, 7), "once");
+        assert!(!failover.is_due(159, 7));
+        assert!(failover.is_due(160, 7));
+        assert!(!failover.is_due(161, 7), "once");
         failover.campaign_later(100, 2, 7);
-        assert!(!failover.is_due(110, 8));
+        assert!(!failover.is_due(160, 8));
         failover.campaign_later(100, 2, 7);
         failover.leads(3);
-        assert!(!failover.is_due(110, 7));
+        assert!(!failover.is_due(160, 7));
+    }
+
+    #[test]
+    fn who_can_be_elected_gets_its_chance_and_who_cannot_is_not_waited_for() {
+        let mut failover = Failover::default();
+        failover.give_way(100);
+        failover.hurry(100);
+        assert_eq!(failover.campaign_at_ms(), None, "nothing to put off");
+        failover.campaign_later(100, 1, 7);
+        failover.give_way(120);
+        assert_eq!(failover.campaign_at_ms(), Some(150));
+        failover.give_way(110);
+        assert_eq!(failover.campaign_at_ms(), Some(150), "never earlier");
+        failover.hurry(130);
+        assert!(failover.is_due(130, 7));
     }
 }

@@ -185,8 +185,7 @@ impl<L: Log> Replica<L> {
             if !self.may_campaign() {
                 break;
             }
-            let patience = self.time.patience_ticks(self.raw.raft.term);
-            let patience = usize::try_from(patience).unwrap_or(usize::MAX);
+            let patience = usize::try_from(self.patience_ticks()).unwrap_or(usize::MAX);
             self.raw.raft.set_randomized_election_timeout(patience);
             if self.raw.tick() {
                 self.time.campaigned();
@@ -211,7 +210,7 @@ impl<L: Log> Replica<L> {
             }
         } else if self.may_campaign() {
             let elapsed = raft.election_elapsed as u64;
-            let left = self.time.patience_ticks(raft.term).saturating_sub(elapsed);
+            let left = self.patience_ticks().saturating_sub(elapsed);
             let left = left.clamp(1, self.time.longest_wait_ticks());
             next_ms = self.time.until_tick(left);
         }
@@ -220,6 +219,24 @@ impl<L: Log> Replica<L> {
             next_ms = next_ms.min(deadline.saturating_sub(now_ms));
         }
         next_ms
+    }
+
+    /// How many ticks to wait for a leader. Replicas that had one wait in their order; those that looked for one in vain wait for long enough that one of
+    /// them is alone, whatever the reason was.
+    fn patience_ticks(&self) -> u64 {
+        let raft = &self.raw.raft;
+        if raft.leader_id == raft::INVALID_ID {
+            return self.time.patience_ticks(raft.term);
+        }
+        self.time.staggered_ticks(self.rank())
+    }
+
+    /// How many voters are to campaign before this one, if the leader is gone.
+    fn rank(&self) -> u64 {
+        let raft = &self.raw.raft;
+        let voters = raft.prs().conf().voters().ids();
+        let others = voters.iter().filter(|id| *id != raft.leader_id);
+        self.failover.rank(raft.id, others)
     }
 
     /// Whether this replica may become a candidate.

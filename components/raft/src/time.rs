@@ -3,6 +3,8 @@
 //! `raft` draws its timeout from the operating system's randomness at every change of state. That is replaced before each tick by a number that
 //! depends on nothing but the seed, the term and how often this replica campaigned, so that equal runs are equal, natively as well.
 
+use crate::failover::Failover;
+
 /// The time of one replica.
 pub struct Time {
     seed: u64,
@@ -81,7 +83,14 @@ impl Time {
         self.campaigns += 1;
     }
 
-    /// How many ticks to wait for a leader in `term`: from one election timeout up to, but not including, two.
+    /// How many ticks to wait for a leader that was there, if `rank` others are to campaign before.
+    pub fn staggered_ticks(&self, rank: u64) -> u64 {
+        let later = Failover::stagger_ticks(rank, self.tick_ms);
+        // `raft` takes less than twice the timeout.
+        self.election_ticks + later.min(self.election_ticks - 1)
+    }
+
+    /// How many ticks to wait for one in `term`, where there was none: from one election timeout up to, but not including, two.
     pub fn patience_ticks(&self, term: u64) -> u64 {
         let drawn = mix(self.seed ^ mix(term ^ mix(self.campaigns)));
         self.election_ticks + drawn % self.election_ticks
@@ -119,6 +128,16 @@ mod tests {
         assert_eq!(time.advance(100), Passed::Ticks(10));
         assert_eq!(time.advance(210), Passed::Pause(11));
         assert_eq!(time.advance(220), Passed::Ticks(1));
+    }
+
+    #[test]
+    fn replicas_that_lose_a_leader_give_it_up_in_their_order_and_before_twice_the_timeout() {
+        let staggered = |tick_ms| {
+            let time = Time::new(1, tick_ms, 10);
+            [0, 1, 2, 9].map(|rank| time.staggered_ticks(rank))
+        };
+        assert_eq!(staggered(10), [11, 14, 17, 19]);
+        assert_eq!(staggered(100), [11, 12, 13, 19]);
     }
 
     #[test]

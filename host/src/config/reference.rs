@@ -87,7 +87,7 @@ const KEYS: &[KeyDoc] = &[
         "cluster.election-timeout",
         Kind::Duration,
         "200ms",
-        "How long replicas hear nothing of their leader before they elect another one, give or take as much again; at least five times heartbeat-interval.",
+        "How long replicas hear nothing of their leader before they elect another one, or up to twice as long where that fails; at least five times heartbeat-interval.",
     )
     .within("10ms", "1min"),
     KeyDoc::default(

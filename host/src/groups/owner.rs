@@ -428,6 +428,11 @@ impl Owner {
             // There is somebody to ask for those who wait.
             self.next_upkeep = Duration::ZERO;
         }
+        if standing.serves && standing.has_others && !self.parts.standing.borrow().serves {
+            let (name, term) = (&self.parts.name, standing.term);
+            let line = format!("leads the replicas of {name}, in term {term}");
+            self.parts.log.info(None, &line);
+        }
         self.parts.standing.send_replace(standing);
     }
 

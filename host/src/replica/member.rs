@@ -184,10 +184,17 @@ impl<C: Consensus> Member<C> {
             Input::Message(from, message) => self.message(from, message, outputs),
             Input::Persisted(token) => self.persisted(token, outputs),
             Input::PeerLost(host) => {
-                let lost = self.roster.hosts.iter();
-                let lost = lost.filter(|(id, known)| **known == host && **id != self.identity.id);
-                self.events
-                    .extend(lost.map(|(id, _)| wit::Event::PeerLost(*id)));
+                let lost = self.others_on(&host).map(wit::Event::PeerLost);
+                self.events.extend(lost.collect::<Vec<_>>());
+            }
+            Input::PeerFound(host) => {
+                let found = self.others_on(&host);
+                // Its process may have been started again, and know nothing of a state that it was about to fetch.
+                let found = found.flat_map(|id| {
+                    let begun_anew = wit::Event::SnapshotSent((id, false));
+                    [wit::Event::PeerFound(id), begun_anew]
+                });
+                self.events.extend(found.collect::<Vec<_>>());
             }
             Input::Installed(view) => {
                 if let Some(offer) = self.offer.take() {

@@ -96,6 +96,8 @@ pub(super) enum Local {
     Peer(usize, GroupId, Box<wit::Message>),
     /// The connection to another host broke.
     Lost(usize),
+    /// There is one again.
+    Found(usize),
     /// A message of a group, from this host or another.
     Message(Sender, Box<Outgoing>),
     /// The fate of a message is known to a try of its sender.
@@ -216,7 +218,8 @@ impl World<'_> {
             Local::Full(group, is_full) => self.step(host, group, Input::Full(is_full)),
             Local::Tick(group) | Local::Turn(group) => self.turn(host, group),
             Local::Peer(from, group, message) => self.peer(host, from, group, *message),
-            Local::Lost(other) => self.lost(host, other),
+            Local::Lost(other) => self.of_peer(host, other, Input::PeerLost),
+            Local::Found(other) => self.of_peer(host, other, Input::PeerFound),
             Local::Message(sender, outgoing) => self.message(host, sender, *outgoing),
             Local::Delivered(group, id, try_number, reply) => {
                 self.delivered(host, group, id, try_number, reply)

@@ -166,8 +166,10 @@ impl World<'_> {
         self.again_after(self.swarm.alarm_us, Happening::Alarm);
         let (one, other) = (self.any_host(), self.any_host());
         if one != other {
-            self.soon_on(one, 1_000, Local::Lost(other));
-            self.soon_on(other, 1_000, Local::Lost(one));
+            for (host, peer) in [(one, other), (other, one)] {
+                self.soon_on(host, 1_000, Local::Lost(peer));
+                self.soon_on(host, 3_000, Local::Found(peer));
+            }
         }
         Ok(())
     }

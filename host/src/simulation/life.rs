@@ -100,6 +100,7 @@ impl World<'_> {
             Err(error) => return self.not_started(host, &error),
         };
         self.hosts[host].node = Some(node);
+        self.greet(host);
         self.tell_of(host, || {
             let places: Vec<_> = begun
                 .iter()

@@ -9,6 +9,8 @@ use crate::state::GroupId;
 
 /// The end of a host is noticed within so many microseconds, if it is.
 const LOST_US: u64 = 1_000;
+/// And its start, by when it has shaken hands.
+const FOUND_US: u64 = 3_000;
 
 impl World<'_> {
     pub(super) fn send_peer(
@@ -49,15 +51,20 @@ impl World<'_> {
         self.step(host, group, Input::Message(from, message))
     }
 
-    /// The connection of a host to another one broke.
-    pub(super) fn lost(&mut self, host: usize, other: usize) -> Step {
+    /// The connection of a host to another one broke, or is there again.
+    pub(super) fn of_peer(
+        &mut self,
+        host: usize,
+        other: usize,
+        input: fn(HostName) -> Input,
+    ) -> Step {
         let groups: Vec<GroupId> = match &self.hosts[host].node {
             Some(node) => node.replicas.keys().copied().collect(),
             None => return Ok(()),
         };
         for group in groups {
             let other = self.names[other].clone();
-            self.step(host, group, Input::PeerLost(other))?;
+            self.step(host, group, input(other))?;
         }
         Ok(())
     }
@@ -67,6 +74,18 @@ impl World<'_> {
         for other in 0..self.hosts.len() {
             if other != host && !self.random.chance(self.swarm.unnoticed) {
                 self.soon_on(other, LOST_US, Local::Lost(host));
+            }
+        }
+    }
+
+    /// A host has started: it and the others connect, or one side knows it later.
+    pub(super) fn greet(&mut self, host: usize) {
+        let others = (0..self.hosts.len()).filter(|other| self.hosts[*other].node.is_some());
+        for other in others.collect::<Vec<_>>() {
+            for (one, found) in [(host, other), (other, host)] {
+                if other != host && !self.random.chance(self.swarm.unnoticed) {
+                    self.soon_on(one, FOUND_US, Local::Found(found));
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::telemetry::Log;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -25,6 +26,9 @@ const FLAPPING: Duration = Duration::from_secs(10);
 const PROOFS_MAX: u32 = 5;
 /// Hosts that start together do not find each other at once; only after this time is it worth a line in the log.
 const START_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A leader that was silent for so many election timeouts, and has no successor, may be there all the same, and only not heard here.
+const SILENCE_ELECTIONS: u32 = 3;
 
 /// Whether a peer answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +81,8 @@ pub struct Peer {
     record: Mutex<Record>,
     breaks: watch::Sender<u64>,
     wake: Notify,
+    /// When a replica there said something, in microseconds of this host's monotonic clock; 0 if none did.
+    heard_us: AtomicU64,
 }
 
 /// What decides when a peer that failed is used again.
@@ -100,6 +106,8 @@ pub struct Peers {
     placements: Vec<Vec<usize>>,
     names: BTreeMap<String, ServiceId>,
     leads: Leads,
+    /// `cluster.election-timeout`.
+    election: Duration,
     started: Duration,
     log: Log,
     os: Os,
@@ -123,6 +131,7 @@ impl Peers {
             record: Mutex::default(),
             breaks: watch::Sender::new(0),
             wake: Notify::new(),
+            heard_us: AtomicU64::new(0),
         };
         let services = config.services.iter().enumerate();
         Self {
@@ -142,6 +151,7 @@ impl Peers {
                 })
                 .collect(),
             leads: Leads::new(config.services.len()),
+            election: config.cluster.election_timeout,
             own,
             started: os.clock.monotonic(),
             log,
@@ -212,6 +222,23 @@ impl Peers {
             Health::Unknown | Health::Up => true,
             Health::Down { since, .. } => elected > *since,
         }
+    }
+
+    /// A replica on a peer said something.
+    pub fn heard_replica(&self, index: usize) {
+        let now = micros(self.os.clock.monotonic());
+        self.peers[index].heard_us.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether a peer that leads a group, and has to show that to the replica on this host, has not done so for half the time after which another is
+    /// elected. What is sent to it now may vanish, and nobody would ever know whether it was executed. Once another must have been elected this says nothing
+    /// any more.
+    #[must_use]
+    pub fn is_silent(&self, index: usize) -> bool {
+        let heard = self.peers[index].heard_us.load(Ordering::Relaxed);
+        let heard = (heard > 0).then(|| Duration::from_micros(heard));
+        let now = self.os.clock.monotonic();
+        heard.is_some_and(|heard| is_silence(now.saturating_sub(heard), self.election))
     }
 
     /// Whether other hosts run a service at all, as the configuration has it.
@@ -377,6 +404,15 @@ impl Peers {
         peer.breaks.send_modify(|breaks| *breaks += 1);
         peer.wake.notify_one();
     }
+}
+
+/// Whether a leader that said nothing for so long may be gone without anybody having taken its place.
+fn is_silence(silent: Duration, election: Duration) -> bool {
+    (election / 2..election * SILENCE_ELECTIONS).contains(&silent)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Peer {

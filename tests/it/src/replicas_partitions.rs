@@ -10,6 +10,9 @@ use bookshop_host::call_error::CallError;
 use bookshop_host::client::CallOptions;
 use std::time::{Duration, Instant};
 
+/// A little more than half of `election-timeout`.
+const SILENCE: Duration = Duration::from_millis(120);
+
 /// What a host that has no majority answers.
 fn assert_unavailable<T: std::fmt::Debug>(what: &str, answer: &Result<T, CallError>) {
     assert!(
@@ -55,6 +58,28 @@ async fn a_leader_that_is_cut_off_refuses_and_shows_nothing_old_while_another_le
     assert_eq!(trio.get(leader, "key").await, Ok(Some(new)), "{led} leads");
     load.until_answers(50).await;
     report(&load.compare(&trio).await);
+    trio.0.stop_all().await;
+}
+
+#[tokio::test]
+async fn a_command_that_comes_while_the_leader_is_silent_waits_for_the_next_one() {
+    let trio = Trio::start().await;
+    for _ in 0..4 {
+        let leader = trio.until_settled().await;
+        let others = Trio::others(leader);
+        trio.chaos(leader, &["partition", leader, &others.join(",")])
+            .await;
+        // By now it was silent for more than half of the time after which it is given up, and has no successor yet. Without a key nobody could make the
+        // command again if it were sent there.
+        tokio::time::sleep(SILENCE).await;
+        for other in others {
+            let set = trio.set(other, "key", &CallOptions::default()).await;
+            assert!(set.is_ok(), "through {other}: {set:?}");
+        }
+        for host in HOSTS {
+            trio.chaos(host, &["heal"]).await;
+        }
+    }
     trio.0.stop_all().await;
 }
 

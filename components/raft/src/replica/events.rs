@@ -22,6 +22,7 @@ impl<L: Log> Replica<L> {
             | Event::Persisted(_)
             | Event::Change(_)
             | Event::PeerLost(_)
+            | Event::PeerFound(_)
             | Event::Applied(_)
             | Event::Compacted(_)
             | Event::SnapshotSent(_)
@@ -33,6 +34,7 @@ impl<L: Log> Replica<L> {
             Event::Persisted(token) => self.persisted(token),
             Event::Change(proposal) => self.propose_change(proposal),
             Event::PeerLost(id) => self.peer_lost(id),
+            Event::PeerFound(id) => self.failover.heard(id),
             Event::Applied(index) => self.applied(index),
             Event::Compacted(through) => {
                 let applied = self.raw.raft.raft_log.applied;
@@ -74,9 +76,34 @@ impl<L: Log> Replica<L> {
             | MessageKind::ReadIndexResponse
             | MessageKind::TransferLeader => {}
         }
+        self.compare(&message);
         // What it refuses needs no answer: an answer to nobody's question, mostly.
         let _ = self.raw.step(message_in(message));
         self.failover.leads(self.raw.raft.leader_id);
+    }
+
+    /// Somebody asks for a vote: whether to wait for that one, before it is answered.
+    fn compare(&mut self, message: &Message) {
+        let now_ms = self.time.now_ms();
+        let raft = &self.raw.raft;
+        match message.kind {
+            MessageKind::PreVote if self.is_up_to_date(message) => self.failover.give_way(now_ms),
+            MessageKind::PreVote => self.failover.hurry(now_ms),
+            MessageKind::Vote
+                if raft.state == StateRole::Candidate && message.term == raft.term =>
+            {
+                // Both voted for themselves. This vote may still be won by those of others, so that even the first waits a little.
+                self.failover
+                    .campaign_later(now_ms, self.rank() + 1, raft.term);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether one that asks for a vote has everything that this replica has.
+    fn is_up_to_date(&self, request: &Message) -> bool {
+        let log = &self.raw.raft.raft_log;
+        log.is_up_to_date(request.index, request.log_term)
     }
 
     fn persisted(&mut self, token: u64) {
@@ -132,12 +159,15 @@ impl<L: Log> Replica<L> {
             .failover
             .take_ignored(now_ms, self.time.election_ms())
             .filter(|request| request.term > term);
-        let voters = self.raw.raft.prs().conf().voters().ids();
-        let mut rank = self.failover.rank(self.raw.raft.id, voters.iter());
+        let mut rank = self.rank();
         if let Some(request) = ignored {
-            // Somebody noticed earlier: it has its chance now.
+            // Somebody noticed earlier: it has its chance now, if it has one.
+            rank = if self.is_up_to_date(&request) {
+                rank + 1
+            } else {
+                0
+            };
             let _ = self.raw.step(message_in(request));
-            rank += 1;
         }
         if rank == 0 {
             self.campaign();

@@ -43,14 +43,7 @@ impl Owner {
                 }
             },
             Incoming::Lost(host) => self.tell(Input::PeerLost(host)),
-            Incoming::Connected(host) => {
-                // Its host may have been started again, and know nothing of a state that it was about to fetch.
-                let hosts = &self.member.roster().hosts;
-                let ids = hosts.iter().filter(|(_, known)| **known == host);
-                let ids: Vec<u64> = ids.map(|(id, _)| *id).collect();
-                ids.into_iter()
-                    .try_for_each(|id| self.tell(Input::Sent(id, false)))
-            }
+            Incoming::Connected(host) => self.tell(Input::PeerFound(host)),
         }
     }
 

@@ -23,6 +23,8 @@ pub enum Input {
     Persisted(u64),
     /// The connection to this host broke.
     PeerLost(HostName),
+    /// There is a connection to this host, again or for the first time.
+    PeerFound(HostName),
     /// The content that [`Output::Fetch`] asked for is in place: this is the state now.
     Installed(Box<View>),
     /// It could not be had.

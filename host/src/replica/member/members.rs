@@ -134,6 +134,13 @@ impl<C: Consensus> Member<C> {
         }));
     }
 
+    /// The other replicas that a host has or had.
+    pub(super) fn others_on(&self, host: &HostName) -> impl Iterator<Item = u64> {
+        let known = self.roster.hosts.iter();
+        let others = known.filter(move |(id, known)| *known == host && **id != self.identity.id);
+        others.map(|(id, _)| *id)
+    }
+
     /// Lets nothing new begin, and hands over as soon as nothing is under way.
     pub(super) fn transfer(&mut self, now: Now, to: &HostName) {
         let successor = self.roster.id_of(to);

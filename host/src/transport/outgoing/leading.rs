@@ -6,7 +6,7 @@ use super::{Failed, Outgoing};
 use crate::call_error::CallError;
 use crate::envelope::Envelope;
 use crate::os::clock::{Elapsed, sleep, timeout_at};
-use crate::replica::standing::Standing;
+use crate::replica::standing::{Role, Standing};
 use crate::services::Slot;
 use crate::signature::Signature;
 use crate::transport::peers::Peers;
@@ -189,11 +189,20 @@ impl Outgoing {
         self.peers.candidates(slot.service.id, envelope.trace_id)
     }
 
-    /// The leader's host, if that is another one which may be asked.
+    /// The leader's host, if that is another one which may be asked: one that answers, and that has shown lately that it leads, where it has to.
     #[must_use]
-    pub fn reachable(&self, lead: Lead) -> Option<usize> {
-        let is_open =
-            |index: &usize| *index != self.peers.own() && self.peers.may_lead(*index, lead.since);
+    pub fn reachable(&self, slot: &Slot, lead: Lead) -> Option<usize> {
+        // A replica here that knows the leader's term has heard of it from nobody else.
+        let is_shown = slot.group.as_ref().is_some_and(|group| {
+            let standing = group.standing();
+            let standing = standing.borrow();
+            standing.role != Role::Removed && standing.term == lead.term
+        });
+        let is_open = |index: &usize| {
+            *index != self.peers.own()
+                && self.peers.may_lead(*index, lead.since)
+                && !(is_shown && self.peers.is_silent(*index))
+        };
         lead.leader.filter(is_open)
     }
 

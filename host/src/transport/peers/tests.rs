@@ -50,6 +50,23 @@ fn said(state: &str) -> Said {
     }
 }
 
+#[test]
+fn a_leader_is_silent_from_half_a_timeout_on_until_another_must_have_been_elected() {
+    let election = Duration::from_millis(200);
+    for (silent_ms, expected) in [
+        (0, false),
+        (99, false),
+        (100, true),
+        (599, true),
+        (600, false),
+    ] {
+        let silent = Duration::from_millis(silent_ms);
+        assert_eq!(is_silence(silent, election), expected, "{silent_ms} ms");
+    }
+    let peers = peers();
+    assert!(!peers.is_silent(BETA), "it never spoke");
+}
+
 /// The hosts that any of a hundred requests prefers, and how many of them prefer the first.
 fn preferred(peers: &Peers) -> (Vec<usize>, usize) {
     let mut first = Vec::new();

@@ -155,11 +155,14 @@ impl Inner {
             match body {
                 Ok(body) if body.is_empty() => return self.returning(reader).await,
                 Ok(body) => match frame::read_message(body) {
-                    Ok((service, body)) => (self.receive)(Incoming::Message {
-                        from: from.clone(),
-                        service,
-                        body,
-                    }),
+                    Ok((service, body)) => {
+                        self.peers.heard_replica(peer);
+                        (self.receive)(Incoming::Message {
+                            from: from.clone(),
+                            service,
+                            body,
+                        });
+                    }
                     Err(error) => return refused(&error),
                 },
                 Err(StreamError::Frame(error)) => return refused(&error),
