@@ -6,8 +6,11 @@ use bookshop_host::client::Client;
 use bookshop_host::host::COMPILED_FOLDER;
 use bookshop_host::os::Os;
 use serde_json::Value;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read, Seek, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -19,6 +22,11 @@ use tokio::process::{Child, Command};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Where ports are taken from: below those that systems give to connections, of which one might get a port between its choice and its use.
+const PORTS: Range<u16> = 10_000..30_000;
+/// Lines of each host that a test which fails shows.
+pub const LINES_SHOWN: usize = 40;
 
 /// How the hosts of most tests are set up.
 pub const KEYS: &str = "workers = 1\ndrain-timeout = \"5s\"\n";
@@ -49,13 +57,28 @@ pub struct Ended {
     pub lines: Vec<String>,
 }
 
-/// Free ports of loopback. They are held together, so that no two are the same.
+/// Free ports of loopback, given to one test after the other: what one has chosen and not yet taken no other one gets, though it be another process.
 pub fn free_ports(count: usize) -> Vec<u16> {
-    let held: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
-        .collect();
-    let port = |listener: &TcpListener| listener.local_addr().expect("a bound socket").port();
-    held.iter().map(port).collect()
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(paths::data().join("next-port"));
+    let mut file = file.expect("the folder is there");
+    file.lock().expect("files can be locked");
+    let mut next = String::new();
+    file.read_to_string(&mut next).expect("it can be read");
+    let next = next.parse().ok().filter(|port| PORTS.contains(port));
+    let next = next.unwrap_or(PORTS.start);
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let free = (next..PORTS.end).chain(PORTS.start..next).filter(is_free);
+    let ports: Vec<u16> = free.take(count).collect();
+    assert_eq!(ports.len(), count, "free ports");
+    file.set_len(0).expect("it can be written");
+    file.rewind().expect("it is a file");
+    write!(file, "{}", ports[count - 1] + 1).expect("it can be written");
+    ports
 }
 
 /// Writes a cluster file with these hosts and sections; returns its path.
@@ -290,9 +313,21 @@ impl Cluster {
         let status = ended
             .expect("it drains in time")
             .expect("it can be waited for");
-        self.reading.await.expect("its output can be read");
+        (&mut self.reading).await.expect("its output can be read");
         let lines = std::mem::take(&mut *self.lines.lock().expect("nobody panicked"));
         Ended { status, lines }
+    }
+}
+
+/// What the hosts said belongs to a test that failed.
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Ok(lines) = self.lines.lock()
+        {
+            let first = lines.len().saturating_sub(LINES_SHOWN * self.hosts.len());
+            eprintln!("the hosts said:\n{}", lines[first..].join("\n"));
+        }
     }
 }
 
@@ -316,16 +351,25 @@ pub fn is_alive(pid: u32) -> bool {
 }
 
 /// Looks until there is an answer.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, look).await
+}
+
+/// The same for what may take longer than anything else.
+pub async fn until_within<T>(
+    patience: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
         assert!(
-            started.elapsed() < PATIENCE,
+            started.elapsed() < patience,
             "waited {} s until {what}",
-            PATIENCE.as_secs()
+            patience.as_secs()
         );
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -1,14 +1,17 @@
 //! `bookshop-host dev`: what is saved is built and takes its place while hosts serve; what does not build changes nothing.
 
 use crate::between_cluster::call_with;
-use crate::cluster::{Cluster, until, write_config_with};
+use crate::cluster::{Cluster, until, until_within, write_config_with};
 use crate::durable_hosts::KEYS;
 use crate::paths;
 use bookshop_host::client::CallOptions;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const HOSTS: [&str; 2] = ["alpha", "beta"];
+/// A first build compiles all that a component depends on, beside other tests.
+const BUILD_PATIENCE: Duration = Duration::from_secs(300);
 
 /// A workspace with one component, a shelf that counts rows from 1, and the cluster file for it.
 fn workspace(text: &str, file: &Path) -> (PathBuf, PathBuf) {
@@ -76,6 +79,10 @@ async fn what_is_saved_takes_its_place_and_what_does_not_build_changes_nothing()
     let text = std::fs::read_to_string(&written).expect("it was written");
     let (file, source) = workspace(&text, &written);
     let cluster = Cluster::spawn_by("dev", &file, addresses, &[]);
+    until_within(BUILD_PATIENCE, "all is built", async || {
+        cluster.status_of("alpha").await
+    })
+    .await;
     for host in HOSTS {
         cluster.until_state(host, "running").await;
     }

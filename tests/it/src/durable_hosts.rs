@@ -1,6 +1,6 @@
 //! Hosts as processes of this test's own, without one that starts them again: killed and started when the test says so.
 
-use crate::cluster::{Addresses, PATIENCE, kill, until, write_config_with};
+use crate::cluster::{Addresses, LINES_SHOWN, PATIENCE, kill, until, write_config_with};
 use crate::paths;
 use bookshop_host::admin;
 use bookshop_host::call_error::CallError;
@@ -26,6 +26,21 @@ pub struct Hosts {
     processes: BTreeMap<&'static str, Child>,
     /// How often a host was killed.
     pub kills: u32,
+}
+
+/// What the hosts said belongs to a test that failed.
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for host in &self.addresses {
+            let log = self.log(host.name);
+            let lines: Vec<&str> = log.lines().collect();
+            let first = lines.len().saturating_sub(LINES_SHOWN);
+            eprintln!("{} said:\n{}", host.name, lines[first..].join("\n"));
+        }
+    }
 }
 
 impl Hosts {

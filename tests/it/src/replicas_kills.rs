@@ -104,7 +104,8 @@ async fn one_host_of_three_refuses_until_a_second_is_back() {
         for victim in &victims {
             trio.kill(victim).await;
         }
-        let brief = within(Duration::from_millis(800));
+        // A leader without a majority says so within two election timeouts, which a busy machine may take longer for.
+        let brief = within(Duration::from_secs(2));
         let started = Instant::now();
         let set = trio.set(stays, "alone", &brief).await;
         assert_refused("a write", &set, started.elapsed());
