@@ -101,6 +101,8 @@ async fn one_host_of_three_refuses_until_a_second_is_back() {
     let leader = trio.until_led(&HOSTS).await;
     for stays in [Trio::others(leader)[0], leader] {
         let victims = Trio::others(stays);
+        // Two of three were enough to acknowledge it, and a stale read below asks none of them.
+        assert_eq!(trio.get(stays, "before").await, Ok(Some(before)));
         for victim in &victims {
             trio.kill(victim).await;
         }
