@@ -127,7 +127,7 @@ impl Router {
         let mut place = None;
         loop {
             let serves_here = watching.serves_here();
-            let leader = || self.outgoing.reachable(slot, watching.lead());
+            let leader = || self.outgoing.reachable(&mut watching);
             let others = || match &slot.group {
                 // The replica here hears of a leader as soon as anybody.
                 Some(group) if !group.is_removed() => Vec::new(),

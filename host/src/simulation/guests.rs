@@ -71,8 +71,13 @@ struct Guest {
 
 impl Guest {
     fn version(&self, service: Arc<Service>) -> Arc<Version> {
+        self.version_with(service, &self.functions)
+    }
+
+    /// The same as if it exported these functions.
+    fn version_with(&self, service: Arc<Service>, functions: &Functions) -> Arc<Version> {
         let (digest, pre) = (self.digest.clone(), self.pre.clone());
-        Arc::new(Version::new(service, digest, 1, pre, &self.functions))
+        Arc::new(Version::new(service, digest, 1, pre, functions))
     }
 }
 
@@ -175,9 +180,7 @@ impl Guests {
         let guest = self.find(name)?;
         let mut functions = guest.functions.clone();
         functions.retain(|name, _| name.interface != MIGRATION_INTERFACE);
-        let (digest, pre) = (guest.digest.clone(), guest.pre.clone());
-        let version = Version::new(Arc::clone(service), digest, 1, pre, &functions);
-        Some(Arc::new(version))
+        Some(guest.version_with(Arc::clone(service), &functions))
     }
 
     /// What the component of the service `name` migrates states with.

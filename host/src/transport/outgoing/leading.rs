@@ -191,10 +191,10 @@ impl Outgoing {
 
     /// The leader's host, if that is another one which may be asked: one that answers, and that has shown lately that it leads, where it has to.
     #[must_use]
-    pub fn reachable(&self, slot: &Slot, lead: Lead) -> Option<usize> {
+    pub fn reachable(&self, watching: &mut Watching<'_>) -> Option<usize> {
+        let lead = watching.lead();
         // A replica here that knows the leader's term has heard of it from nobody else.
-        let is_shown = slot.group.as_ref().is_some_and(|group| {
-            let standing = group.standing();
+        let is_shown = watching.standing.as_ref().is_some_and(|standing| {
             let standing = standing.borrow();
             standing.role != Role::Removed && standing.term == lead.term
         });
