@@ -10,7 +10,6 @@ use super::consensus::{Consensus, EngineError};
 use super::event::{Action, Event};
 use super::group::Group;
 use super::identity::{Identity, Position};
-use super::keyspace::ROSTER;
 use super::mutant::Mutant;
 use super::roster::Roster;
 use super::standing::{Role, Standing};
@@ -147,9 +146,7 @@ impl<C: Consensus> Member<C> {
     pub fn next_tick(&mut self, now: Now) -> Duration {
         let engine = match self.broken {
             // Only what is on its way to the disk is waited for, and that is told.
-            Some(_) if self.saves.durable < self.saves.ordered => {
-                now.monotonic.saturating_add(boot::RESTART_MAX)
-            }
+            Some(_) if !self.saves.is_idle() => now.monotonic.saturating_add(boot::RESTART_MAX),
             Some(retry) => retry,
             None => self.engine_tick,
         };
@@ -228,7 +225,7 @@ impl<C: Consensus> Member<C> {
     /// See [`MemberError`].
     pub fn turn(&mut self, now: Now, outputs: &mut Vec<Output>) -> Result<(), MemberError> {
         if let Some(retry) = self.broken {
-            if now.monotonic < retry || self.saves.durable < self.saves.ordered {
+            if now.monotonic < retry || !self.saves.is_idle() {
                 return Ok(());
             }
             self.revive(now, outputs)?;
@@ -330,7 +327,7 @@ impl<C: Consensus> Member<C> {
                 }
                 // What was taken over from another replica has it already.
                 wit::Action::Changed(changed) if changed.index <= before => {}
-                wit::Action::Changed(changed) => self.changed(changed)?,
+                wit::Action::Changed(changed) => self.changed(changed, outputs)?,
                 wit::Action::Standing(standing) => self.stand(now, standing, outputs)?,
             }
         }
@@ -479,19 +476,6 @@ impl<C: Consensus> Member<C> {
             self.told = standing.clone();
             outputs.push(Output::Standing(standing));
         }
-    }
-
-    fn changed(&mut self, changed: wit::Changed) -> Result<(), MemberError> {
-        let wit::Changed {
-            index: _,
-            members,
-            context,
-        } = changed;
-        self.roster.change(members, context.into())?;
-        self.group.set_alone(self.roster.is_alone(self.identity.id));
-        self.group
-            .set(Bytes::from_static(ROSTER), &self.roster.to_bytes());
-        Ok(())
     }
 
     fn has(&self, mutant: Mutant) -> bool {

@@ -19,6 +19,8 @@ pub enum Mutant {
     KeepDeposed,
     /// The term and the vote of a replica are not kept.
     ForgetVote,
+    /// That a change of the members is committed is not kept before something else is.
+    ForgetMembers,
     /// The engine is told that something is on the disk before it is.
     SpeakFirst,
     /// A replica answers queries from what it has, without asking the others.
@@ -51,7 +53,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::AnswerBeforeCommit,
         Self::FoldUncommitted,
         Self::ForgetSession,
@@ -60,6 +62,7 @@ impl Mutant {
         Self::KeepRefused,
         Self::KeepDeposed,
         Self::ForgetVote,
+        Self::ForgetMembers,
         Self::SpeakFirst,
         Self::ReadLocally,
         Self::ServeEarly,
@@ -88,6 +91,7 @@ impl Mutant {
             Self::KeepRefused => "keep-refused",
             Self::KeepDeposed => "keep-deposed",
             Self::ForgetVote => "forget-vote",
+            Self::ForgetMembers => "forget-members",
             Self::SpeakFirst => "speak-first",
             Self::ReadLocally => "read-locally",
             Self::ServeEarly => "serve-early",
@@ -112,6 +116,7 @@ impl Mutant {
             Self::KeepRefused
             | Self::KeepDeposed
             | Self::ForgetVote
+            | Self::ForgetMembers
             | Self::SpeakFirst
             | Self::ReadLocally
             | Self::ServeEarly

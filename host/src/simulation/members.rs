@@ -46,8 +46,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether every group has a voter on every host, and nobody else, as far as the one that leads it and all others know. One that has the change and does not know
-    /// yet that it is committed could not be elected without those who had a vote before.
+    /// Whether every group has a voter on every host, and nobody else, as far as the one that leads it and all others know, also after a loss of power. One that has
+    /// the change and does not know yet that it is committed could not be elected without those who had a vote before.
     pub(super) fn is_complete(&self) -> bool {
         let is_leaving = |host: &SimHost| !host.removed.is_empty();
         !self.hosts.iter().any(is_leaving)
@@ -57,7 +57,9 @@ impl World<'_> {
                     let roster = replica.member.roster();
                     let agrees = |host: &SimHost| {
                         let replica = host.replica(*group);
-                        replica.is_some_and(|replica| replica.member.roster() == roster)
+                        replica.is_some_and(|replica| {
+                            replica.member.roster() == roster && replica.member.keeps_members()
+                        })
                     };
                     let mut voters: Vec<_> = roster
                         .members
@@ -134,8 +136,7 @@ impl World<'_> {
             return Ok(());
         };
         if node.missing.contains_key(&group) {
-            // It ended when it had noted it.
-            self.gone(host, group, id);
+            // It ended when it had noted it, and joins again.
             return Ok(());
         }
         let is_at_rest = !node.is_syncing && !node.is_folding;
@@ -204,6 +205,10 @@ impl World<'_> {
         self.alive(host, self.now + JOIN, Local::Join);
         let name = self.names[host].clone();
         for (group, service) in missing {
+            if let Some(id) = self.hosts[host].removed.get(&group).copied() {
+                // It ended when it had noted that this one is removed, and the next one is not to be taken for it.
+                self.gone(host, group, id);
+            }
             let Some(leader) = self.leader_of(group) else {
                 continue;
             };

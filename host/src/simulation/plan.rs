@@ -21,8 +21,8 @@ pub struct Plan {
     pub mutant: Option<AnyMutant>,
     /// The host ends before this action of its groups is carried out, and never else.
     pub crash_at: Option<u64>,
-    /// Keep the story of what happened, to be told after a violation. Slower.
-    pub keeps_story: bool,
+    /// Keep so many of the last lines of the story of what happened. Slower, unless it is none.
+    pub story_lines_max: usize,
 }
 
 /// What may go wrong in a simulation.
@@ -59,7 +59,7 @@ impl Faults {
         removals: false,
     };
 
-    /// All that a host must survive; damage is not among them, which it must only notice, nor are removals, which are to be asked for.
+    /// All that a host must survive; damage is not among them, which it must only notice.
     pub const ALL: Self = Self {
         crashes: true,
         failed_syncs: true,
@@ -68,7 +68,7 @@ impl Faults {
         clock: true,
         network: true,
         pauses: true,
-        removals: false,
+        removals: true,
     };
 }
 
@@ -180,12 +180,6 @@ impl AnyMutant {
         }
     }
 
-    /// Whether only removals show it.
-    #[must_use]
-    pub fn needs_removals(self) -> bool {
-        self == Self::Host(HostMutant::KeepRemains)
-    }
-
     /// Whether only versions that take the place of others show it.
     #[must_use]
     pub fn needs_upgrades(self) -> bool {
@@ -226,7 +220,7 @@ impl AnyMutant {
 }
 
 /// A simulation that went well.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// Of everything that happened, in order: two runs of one plan have the same.
     pub trace: u64,
@@ -262,6 +256,8 @@ pub struct Report {
     pub found_damage: bool,
     /// How long it took, in the time of the simulation.
     pub virtual_time: Duration,
+    /// What happened, the last line first; empty unless the plan keeps the story.
+    pub story: Vec<String>,
 }
 
 /// Something that must never happen has happened.

@@ -28,8 +28,6 @@ use std::time::Duration;
 const SETTLING_MAX: Duration = Duration::from_secs(900);
 /// Calls that are not answered by then never are.
 const WORK_MAX: Duration = Duration::from_secs(600);
-/// Lines of the story that are kept.
-const STORY_MAX: usize = 400;
 /// What has to happen by itself after the last fault gets so much time to happen, at least.
 const SETTLING_MIN: Duration = Duration::from_secs(5);
 /// How long clients that have begun their last call wait for its end before the faults end.
@@ -160,13 +158,17 @@ impl<'a> World<'a> {
             let numbers = [disk.trace(), disk.operations()];
             world.trace(&numbers);
         }
+        let story = world.story.into_iter().rev().collect();
         match ran {
-            Ok(()) | Err(Stop::Ended) => Ok(world.report),
+            Ok(()) | Err(Stop::Ended) => Ok(Report {
+                story,
+                ..world.report
+            }),
             Err(Stop::Violated(what)) => Err(Box::new(Violation {
                 seed: plan.seed,
                 at: world.now,
                 what,
-                story: world.story.into_iter().rev().collect(),
+                story,
             })),
         }
     }
@@ -383,8 +385,9 @@ impl<'a> World<'a> {
 
     /// Adds a line to the story.
     pub(super) fn tell(&mut self, line: impl FnOnce() -> String) {
-        if self.plan.keeps_story {
-            if self.story.len() == STORY_MAX {
+        let max = self.plan.story_lines_max;
+        if max > 0 {
+            if self.story.len() == max {
                 self.story.pop_front();
             }
             let now = self.now.as_micros();
@@ -399,7 +402,7 @@ impl<'a> World<'a> {
 
     /// Adds a line about a host to the story.
     pub(super) fn tell_of(&mut self, host: usize, line: impl FnOnce() -> String) {
-        if self.plan.keeps_story {
+        if self.plan.story_lines_max > 0 {
             let name = self.names[host].clone();
             self.tell(|| format!("{name}: {}", line()));
         }

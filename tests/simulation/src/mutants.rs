@@ -41,10 +41,7 @@ fn find(guests: &Guests, options: &Options, mutant: AnyMutant) -> Option<(u64, V
                     }
                     let plan = Plan {
                         mutant: Some(mutant),
-                        faults: Faults {
-                            removals: mutant.needs_removals(),
-                            ..Faults::ALL
-                        },
+                        faults: Faults::ALL,
                         hosts: options.hosts.unwrap_or(hosts),
                         ..options.plan(options.seeds.start + seed)
                     };

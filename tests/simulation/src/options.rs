@@ -18,7 +18,7 @@ pub struct Options {
     /// Hosts, each with a replica of every service; each seed its own number if left out.
     #[arg(long, value_parser = hosts)]
     pub hosts: Option<usize>,
-    /// What goes wrong: all, none, or some of crashes, failed-syncs, full, damage, clock, network, pauses, removals. All leaves removals and damage out, which a host may
+    /// What goes wrong: all, none, or some of crashes, failed-syncs, full, damage, clock, network, pauses, removals. All leaves damage out, which a host may
     /// refuse to go on with. With several hosts each seed has some of them.
     #[arg(long, default_value = "all", value_parser = faults, value_name = "LIST")]
     pub faults: Faults,
@@ -37,7 +37,7 @@ pub struct Options {
     /// Run each seed twice, and compare; otherwise every tenth.
     #[arg(long)]
     pub twice: bool,
-    /// Tell what happened, also if all goes well.
+    /// Tell all that happened, also if all goes well; otherwise the end of it, after a violation.
     #[arg(long)]
     pub story: bool,
     /// Threads; as many as there are cores if left out.
@@ -94,7 +94,7 @@ impl Options {
             faults: self.faults,
             mutant: self.mutant,
             crash_at: None,
-            keeps_story: false,
+            story_lines_max: 0,
         }
     }
 
@@ -138,7 +138,6 @@ fn faults(text: &str) -> Result<Faults, String> {
             "all" => {
                 faults = Faults {
                     damage: faults.damage,
-                    removals: faults.removals,
                     ..Faults::ALL
                 }
             }

@@ -5,18 +5,19 @@ use crate::range::{Failure, simulate};
 use crate::workloads::Kind;
 use bookshop_host::simulation::{Guests, Plan, Violation};
 
-/// Lines that are told.
+/// Lines that are told of a violation.
 const LINES: usize = 60;
+/// Lines that are told of a run if all of it is asked for: more than runs have, and about 100 MB.
+const ALL_LINES: usize = 1_000_000;
 /// Shorter runs that are tried for each length.
 const STEPS: [(u64, u64); 5] = [(1, 4), (1, 2), (3, 4), (7, 8), (19, 20)];
 
 /// Looks for a shorter run with fewer clients that fails too, and says what happened in it and how to see it again.
 pub fn tell(guests: &Guests, options: &Options, failure: &Failure) {
-    let (plan, violation) = shorten(guests, failure);
+    let lines = if options.story { ALL_LINES } else { LINES };
+    let (plan, violation) = shorten(guests, failure, lines);
     println!("\nVIOLATION, {violation}");
-    for line in violation.story.iter().take(LINES).rev() {
-        println!("  {line}");
-    }
+    print_story(&violation.story);
     let mutant = plan.mutant.map_or(String::new(), |mutant| {
         format!(" --mutant {}", mutant.name())
     });
@@ -35,8 +36,14 @@ pub fn tell(guests: &Guests, options: &Options, failure: &Failure) {
     }
 }
 
-/// The shortest failing plan that is found, and what fails in it, with the story.
-fn shorten(guests: &Guests, failure: &Failure) -> (Plan, Violation) {
+fn print_story(story: &[String]) {
+    for line in story.iter().rev() {
+        println!("  {line}");
+    }
+}
+
+/// The shortest failing plan that is found, and what fails in it, with so many lines of the story.
+fn shorten(guests: &Guests, failure: &Failure, lines: usize) -> (Plan, Violation) {
     let mut best = (failure.plan.clone(), failure.violation.clone());
     let mut is_better = true;
     while is_better && best.0.crash_at.is_none() {
@@ -67,7 +74,7 @@ fn shorten(guests: &Guests, failure: &Failure) -> (Plan, Violation) {
         }
     }
     let told = Plan {
-        keeps_story: true,
+        story_lines_max: lines,
         ..best.0.clone()
     };
     match simulate(guests, &told, failure.kind, false) {
@@ -77,16 +84,25 @@ fn shorten(guests: &Guests, failure: &Failure) -> (Plan, Violation) {
     }
 }
 
-/// Tells what happened in runs that went well: those lines that a violation at the end would show.
+/// Tells what happened in runs that went well.
 pub fn tell_all(guests: &Guests, plans: &[(Plan, Kind, bool)]) {
     for (plan, kind, _) in plans {
         let told = Plan {
-            keeps_story: true,
+            story_lines_max: ALL_LINES,
             ..plan.clone()
         };
+        println!(
+            "\nseed {}, {}, {} hosts",
+            plan.seed,
+            kind.name(),
+            plan.hosts
+        );
         match simulate(guests, &told, *kind, false) {
-            Ok(report) => println!("seed {}: {report:?}", plan.seed),
-            Err(violation) => println!("seed {}: {violation}", plan.seed),
+            Ok(report) => print_story(&report.story),
+            Err(violation) => {
+                print_story(&violation.story);
+                println!("{violation}");
+            }
         }
     }
 }

@@ -180,7 +180,7 @@ impl<C: Consensus> Member<C> {
         self.broken = Some(now.monotonic.saturating_add(delay.min(RESTART_MAX)));
         self.events.clear();
         self.offer = None;
-        self.saves.trailing = None;
+        self.saves.forget_engine();
         self.restart_log(outputs);
         outputs.push(Output::Failed(error.to_string()));
         let asked = mem::take(&mut self.asked).into_values().flatten();
@@ -209,9 +209,6 @@ impl<C: Consensus> Member<C> {
         let (identity, roster) = (&self.identity, &self.roster);
         let boot = boot_of(identity, roster, window, applied, self.timing, self.seed);
         self.broken = None;
-        // Its numbers begin anew.
-        self.saves.base = self.saves.ordered;
-        self.saves.trailing = None;
         match self.engine.restart(&boot) {
             Ok(output) => {
                 let failures = self.failures;

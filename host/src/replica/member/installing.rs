@@ -133,9 +133,8 @@ impl<C: Consensus> Member<C> {
         if term > self.identity.hard.term {
             (self.identity.hard.term, self.identity.hard.vote) = (term, 0);
         }
-        self.saves.ordered += 1;
         outputs.push(Output::Save(Save {
-            token: self.saves.ordered,
+            token: self.saves.order(),
             identity: Some(self.identity.to_bytes()),
             restart: Some(at.index),
             entries: Vec::new(),

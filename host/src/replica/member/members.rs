@@ -1,11 +1,13 @@
 //! Changes of who belongs to the group, and of who leads it.
 
-use super::Member;
+use super::{Member, MemberError, Output};
 use crate::config::HostName;
 use crate::replica::consensus::Consensus;
+use crate::replica::keyspace::ROSTER;
 use crate::replica::roster;
 use crate::replica::time::Now;
 use crate::replica::wit::{self, ChangeKind, MemberChange};
+use bytes::Bytes;
 
 /// A change of the members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +141,25 @@ impl<C: Consensus> Member<C> {
         let known = self.roster.hosts.iter();
         let others = known.filter(move |(id, known)| *known == host && **id != self.identity.id);
         others.map(|(id, _)| *id)
+    }
+
+    /// A change is committed: it counts from here on.
+    pub(super) fn changed(
+        &mut self,
+        changed: wit::Changed,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), MemberError> {
+        let wit::Changed {
+            index,
+            members,
+            context,
+        } = changed;
+        self.roster.change(members, context.into())?;
+        self.group.set_alone(self.roster.is_alone(self.identity.id));
+        self.group
+            .set(Bytes::from_static(ROSTER), &self.roster.to_bytes());
+        self.note_change(index, outputs);
+        Ok(())
     }
 
     /// Lets nothing new begin, and hands over as soon as nothing is under way.

@@ -6,36 +6,63 @@ use crate::replica::identity::Position;
 use crate::replica::mutant::Mutant;
 use crate::replica::wit;
 use bytes::Bytes;
+use std::collections::VecDeque;
 
-/// What is on its way to the disk.
+/// What is on its way to the disk. Saves have numbers of the member's own: the engine's begin anew when it is started again, and some are not of the engine.
 #[derive(Default)]
 pub(super) struct Saves {
     /// The last save that was ordered.
-    pub(super) ordered: u64,
+    ordered: u64,
     /// The last one that is durable.
-    pub(super) durable: u64,
-    /// A later one of the engine that needed nothing on the disk: it counts as durable with the last ordered one.
-    pub(super) trailing: Option<u64>,
-    /// What was ordered before the engine was last started: its own numbers begin after that.
-    pub(super) base: u64,
+    durable: u64,
+    /// The last one that notes a change of the members.
+    noted: u64,
+    /// With which save, by our numbers, one of the engine's is durable. No longer than saves on their way, which the log bounds.
+    of_engine: VecDeque<(u64, u64)>,
+}
+
+impl Saves {
+    /// Orders the next one.
+    pub(super) fn order(&mut self) -> u64 {
+        self.ordered += 1;
+        self.ordered
+    }
+
+    /// Whether nothing is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.durable >= self.ordered
+    }
+
+    /// The engine's save is durable with the last one that was ordered.
+    fn tie(&mut self, token: u64) {
+        match self.of_engine.back_mut() {
+            Some((number, last)) if *number == self.ordered => *last = token,
+            Some(_) | None => self.of_engine.push_back((self.ordered, token)),
+        }
+    }
+
+    /// Everything up to this one is durable. The last of the engine's that is too, if it has not been told yet.
+    fn persisted(&mut self, number: u64) -> Option<u64> {
+        self.durable = self.durable.max(number);
+        let mut known = None;
+        while let Some((_, token)) = self.of_engine.pop_front_if(|(tied, _)| *tied <= number) {
+            known = Some(token);
+        }
+        known
+    }
+
+    /// The engine that ordered them failed, and another one is not to be told of them.
+    pub(super) fn forget_engine(&mut self) {
+        self.of_engine.clear();
+    }
 }
 
 impl<C: Consensus> Member<C> {
-    pub(super) fn persisted(&mut self, token: u64, outputs: &mut Vec<Output>) {
-        self.saves.durable = self.saves.durable.max(token);
-        // Of an engine that failed since.
-        let Some(mut known) = token
-            .checked_sub(self.saves.base)
-            .filter(|known| *known > 0)
-        else {
+    pub(super) fn persisted(&mut self, number: u64, outputs: &mut Vec<Output>) {
+        let Some(token) = self.saves.persisted(number) else {
             return;
         };
-        if token >= self.saves.ordered
-            && let Some(trailing) = self.saves.trailing.take()
-        {
-            known = trailing;
-        }
-        self.events.push(wit::Event::Persisted(known));
+        self.events.push(wit::Event::Persisted(token));
         if self.has(Mutant::AnswerAlone) {
             let answers = self.group.take_answers();
             outputs.extend(answers.into_iter().map(Output::Group));
@@ -71,19 +98,19 @@ impl<C: Consensus> Member<C> {
             identity = Some(());
         }
         if !is_needed {
-            if self.saves.durable >= self.saves.ordered {
+            if self.saves.is_idle() {
                 self.events.push(wit::Event::Persisted(token));
             } else {
-                self.saves.trailing = Some(token);
+                self.saves.tie(token);
             }
             return;
         }
         let records = entries.iter().map(record::encode).collect();
         self.engine.window_mut().append(entries);
-        self.saves.trailing = None;
-        self.saves.ordered = self.saves.base + token;
+        let number = self.saves.order();
+        self.saves.tie(token);
         outputs.push(Output::Save(Save {
-            token: self.saves.ordered,
+            token: number,
             identity: identity.map(|()| self.identity.to_bytes()),
             restart: install.map(|snapshot| snapshot.index),
             entries: records,
@@ -91,6 +118,28 @@ impl<C: Consensus> Member<C> {
         if self.has(Mutant::SpeakFirst) {
             self.events.push(wit::Event::Persisted(token));
         }
+    }
+
+    /// Keeps that the members are others as of this entry. They count as soon as it is committed, and whoever has it and does not know that cannot elect anybody
+    /// without those who had a vote before, who may be gone by then. Other entries need no such note: whoever is elected finds out about them.
+    pub(super) fn note_change(&mut self, index: u64, outputs: &mut Vec<Output>) {
+        if self.has(Mutant::ForgetMembers) {
+            return;
+        }
+        let commit = &mut self.identity.hard.commit;
+        *commit = index.max(*commit);
+        self.saves.noted = self.saves.order();
+        outputs.push(Output::Save(Save {
+            token: self.saves.noted,
+            identity: Some(self.identity.to_bytes()),
+            restart: None,
+            entries: Vec::new(),
+        }));
+    }
+
+    /// Whether it would know its members after a loss of power.
+    pub fn keeps_members(&self) -> bool {
+        self.saves.noted <= self.saves.durable
     }
 
     /// Everything up to this entry is in the state store, and those who lag behind need no more of it either: the log may let go.
