@@ -62,4 +62,5 @@ mod replicas_joining;
 mod replicas_kills;
 mod replicas_load;
 mod replicas_partitions;
+mod replicas_registers;
 mod replicas_restarts;

@@ -6,6 +6,7 @@
 
 use crate::cluster::{PATIENCE, until};
 use crate::replicas_cluster::{HOSTS, Trio, scan, within};
+use crate::replicas_registers::Shared;
 use bookshop_host::client::{CallOptions, Client, ClientError};
 use bookshop_host::os::Os;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use tokio::task::JoinSet;
 /// A client that is turned away asks again after this long, elsewhere if it can.
 const AGAIN_AFTER: Duration = Duration::from_millis(5);
 /// Between two writes of one client: hosts that work all the time show less of what happens when they are asked in between.
-const PAUSE: Duration = Duration::from_millis(2);
+pub const PAUSE: Duration = Duration::from_millis(2);
 /// How long one attempt may take: less than a whole failure, so that some attempts fail.
 const ATTEMPT: Duration = Duration::from_millis(1_500);
 
@@ -73,11 +74,12 @@ impl Told {
 /// The clients.
 pub struct Load {
     told: Arc<Told>,
+    registers: Shared,
     clients: JoinSet<()>,
 }
 
 /// One client with a connection at a time, to one of the hosts.
-struct Caller {
+pub struct Caller {
     addresses: Vec<SocketAddr>,
     /// At which it is.
     at: usize,
@@ -89,8 +91,13 @@ struct Caller {
 }
 
 impl Caller {
+    /// Whether there is more to do.
+    pub fn goes_on(&self) -> bool {
+        self.told.goes_on()
+    }
+
     /// One attempt; none if there was no answer.
-    async fn attempt(
+    pub async fn attempt(
         &mut self,
         function: &str,
         arguments: &Value,
@@ -154,7 +161,7 @@ impl Caller {
     }
 
     /// The same call with the same idempotency key until it is answered.
-    async fn insist(&mut self, function: &str, arguments: &Value, key: &str) -> Value {
+    pub async fn insist(&mut self, function: &str, arguments: &Value, key: &str) -> Value {
         let started = Instant::now();
         let answer = loop {
             if let Some(answer) = self.attempt(function, arguments, Some(key)).await {
@@ -279,7 +286,7 @@ async fn read(mut caller: Caller, host: usize) {
 impl Load {
     /// Clients of all hosts.
     pub fn start(trio: &Trio) -> Self {
-        let told = Arc::new(Told::default());
+        let (told, registers) = (Arc::new(Told::default()), Shared::default());
         let mut clients = JoinSet::new();
         let addresses: Vec<SocketAddr> = HOSTS.iter().map(|host| trio.address(host).api).collect();
         for host in 0..HOSTS.len() {
@@ -295,8 +302,13 @@ impl Load {
             clients.spawn(write_once(caller(false), host));
             clients.spawn(write_chain(caller(true), host));
             clients.spawn(read(caller(false), host));
+            clients.spawn(registers.clone().use_keys(caller(true), host));
         }
-        Self { told, clients }
+        Self {
+            told,
+            registers,
+            clients,
+        }
     }
 
     /// Waits until so many more writes are acknowledged.
@@ -356,9 +368,10 @@ impl Load {
         }
         let told = &self.told;
         format!(
-            "{} writes acknowledged, {} reads, attempts that failed: {:?}",
+            "{} writes acknowledged, {} reads, {} calls of a few keys, which are linearizable, attempts that failed: {:?}",
             told.answers.load(Ordering::SeqCst),
             told.reads.load(Ordering::SeqCst),
+            self.registers.check(),
             self.failures(),
         )
     }

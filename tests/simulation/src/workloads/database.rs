@@ -1,21 +1,30 @@
 //! Clients write and read a few keys, alone and in transactions. Each answer is that of the model at its place in the order of commands.
+//!
+//! Some keys are only used alone, and what clients hear of those is also checked without any knowledge of that order: it has to be linearizable.
 
 use super::database_model::DatabaseModel;
 use super::{choose, request, same};
 use bookshop_host::simulation::{Committed, Heard, Look, Looked, Random, Request, Workload};
+use linearizability::register::{Begun, Registers};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const SERVICE: &str = "database";
 const INTERFACE: &str = "bookshop:shop/database";
 
 /// Keys that are used. Few, so that clients meet.
 const KEYS: u64 = 12;
+/// Keys that are used alone. Fewer still: an order is hard to find if many calls of one key are under way.
+const REGISTERS: u64 = 3;
 
 /// The workload.
 #[derive(Default)]
 pub struct Database {
     model: DatabaseModel,
     next_key: u64,
+    registers: Registers,
+    /// What clients do with such keys.
+    begun: BTreeMap<usize, Begun>,
 }
 
 fn key(random: &mut Random) -> String {
@@ -39,6 +48,22 @@ fn value(random: &mut Random) -> Value {
 }
 
 impl Database {
+    /// A call of a key that is used alone.
+    fn register(&self, random: &mut Random) -> (&'static str, Value) {
+        let key = format!("register/{}", random.below(REGISTERS));
+        match random.below(100) {
+            0..40 => ("get", json!([key])),
+            40..65 => ("set", json!([key, value(random)])),
+            65..72 => ("update", json!([key, value(random)])),
+            72..80 => ("delete", json!([key])),
+            _ => {
+                let expected = self.revision(random, &key);
+                let value = random.chance(800).then(|| value(random));
+                ("compare-and-swap", json!([key, expected, value]))
+            }
+        }
+    }
+
     /// A revision that a client may believe in.
     fn revision(&self, random: &mut Random, key: &str) -> Option<u64> {
         if random.chance(700) {
@@ -91,9 +116,15 @@ impl Workload for Database {
         &["database"]
     }
 
-    fn next(&mut self, _client: usize, random: &mut Random) -> Option<Request> {
+    fn next(&mut self, client: usize, random: &mut Random) -> Option<Request> {
         let key = key(random);
         let (function, arguments) = match random.below(100) {
+            _ if random.chance(250) => {
+                let (function, arguments) = self.register(random);
+                let begun = self.registers.begin(function, &arguments);
+                self.begun.extend(begun.map(|begun| (client, begun)));
+                (function, arguments)
+            }
             0..20 => ("set", json!([key, value(random)])),
             20..28 => ("update", json!([key, value(random)])),
             28..38 => ("delete", json!([key])),
@@ -146,7 +177,15 @@ impl Workload for Database {
         ))
     }
 
-    fn heard(&mut self, _client: usize, _request: &Request, _heard: &Heard) -> Result<(), String> {
+    fn heard(&mut self, client: usize, request: &Request, heard: &Heard) -> Result<(), String> {
+        if let Some(begun) = self.begun.remove(&client) {
+            match heard {
+                Heard::Result(result) => self.registers.end(&begun, result),
+                Heard::Error(_) if request.key.is_none() => self.registers.forget(&begun),
+                // It took effect so long ago that its answer is forgotten, or may take effect at any time.
+                Heard::Error(_) | Heard::Nothing => {}
+            }
+        }
         Ok(())
     }
 
@@ -186,6 +225,8 @@ impl Workload for Database {
     }
 
     fn settled(&mut self, look: &mut dyn Look) -> Result<(), String> {
+        let checked = self.registers.check();
+        checked.map_err(|(key, verdict)| format!("what clients saw of {key} is {verdict}"))?;
         let mut ask = |function: &str, arguments: Value| {
             let expected = self.model.query(function, &arguments)?;
             let asked = look.ask(SERVICE, INTERFACE, function, arguments.clone());
