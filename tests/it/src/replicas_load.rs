@@ -2,7 +2,7 @@
 //!
 //! Three kinds write, each through a host of its own: with an idempotency key until there is an answer; once, whatever comes of it; and in a chain, in which each
 //! link is swapped for the one before it, so that a write that is lost or happens twice breaks it. Others read the chains: what they see may not be older than
-//! what was acknowledged before they asked.
+//! what was acknowledged before they asked. Others use a few keys all at once (`replicas_registers`).
 
 use crate::cluster::{PATIENCE, until};
 use crate::replicas_cluster::{HOSTS, Trio, scan, within};
