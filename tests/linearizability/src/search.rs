@@ -161,15 +161,15 @@ pub fn check<M: Model>(calls: &[Call<M::Operation>]) -> Verdict<M::Operation> {
                 missing -= usize::from(calls[call].ended.is_some());
                 list.take(call);
                 at = list.entries[0].after;
-                if order.len() > longest.len() {
-                    longest = order.iter().map(|(call, _)| *call).collect();
-                }
                 continue;
             }
             at = entry.after;
             continue;
         }
         // What ended here would have to be in the order by now, or nothing is left to try: the last choice was wrong.
+        if order.len() > longest.len() {
+            longest = order.iter().map(|(call, _)| *call).collect();
+        }
         let Some((call, before)) = order.pop() else {
             return refuted(calls, &longest);
         };
